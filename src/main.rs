@@ -1,0 +1,3 @@
+//! The `r8` command.
+
+fn main() {}
