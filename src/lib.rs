@@ -1,7 +1,30 @@
-//! r8.
-#![cfg_attr(
-    not(test),
-    deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)
-)]
+//! r8 makes a safe progressive release on Kubernetes from one values file.
+//!
+//! The program is a pipeline; arrows never turn back, and `tests/layering.rs` holds every module to its place:
+//!
+//! ```text
+//!  argv ──► Args ──► Request                                    cli
+//!                      │ sources, in order
+//!                      ▼
+//!  -f FILE | -f - | --set …   ──►  Values                       values     a tree whose nodes know where they come from
+//!                                    │ the environment's key table          templates
+//!                                    ▼
+//!                                 ReleaseSpec                   spec       typed, valid, defaults filled
+//!                                    │ + templates
+//!                                    ▼
+//!                         Manifests  +  Route                   render     objects with roles; a route with open weights
+//!                                    │
+//!                                    ▼
+//!                                  print                        cli
+//! ```
+//!
+//! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
 
+pub mod cli;
+pub mod manifest;
+pub mod render;
+pub mod route;
+pub mod spec;
+pub mod templates;
 pub mod values;

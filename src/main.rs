@@ -1,3 +1,7 @@
 //! The `r8` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    r8::cli::main()
+}

@@ -1,0 +1,261 @@
+//! Reads YAML documents into plain objects: what templates write, what a routemap holds, what another tool rendered.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, Tag, options};
+use serde_json::{Map, Number, Value};
+use thiserror::Error;
+
+/// The deepest nesting that is read.
+const MAX_DEPTH: usize = 128;
+/// The most nodes of one text, counted after aliases are followed.
+const MAX_NODES: usize = 4_000_000;
+
+/// A text that is no YAML, or more than is read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ReadError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads every document of a text; empty ones are left out.
+///
+/// Plain scalars mean what they mean to `kubectl` (YAML 1.1: `yes` is true); integers are exact.
+///
+/// # Errors
+///
+/// Text that is no YAML, a key that stands twice, nesting deeper than 128 levels, an alias bomb.
+pub fn read_documents(text: &str) -> Result<Vec<Value>, ReadError> {
+    let options: Options = options! { emit_comments: false };
+    let mut reader = Reader::default();
+    let mut documents = Vec::new();
+    for item in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = item.map_err(|error| {
+            let mark = error.marker();
+            ReadError { line: mark.line(), column: mark.col() + 1, message: error.info() }
+        })?;
+        if matches!(event, Event::DocumentEnd) {
+            documents.extend(reader.finish());
+        }
+        reader.event(event).map_err(|message| ReadError {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+            message,
+        })?;
+    }
+    Ok(documents)
+}
+
+/// A collection whose end has not come yet.
+enum Open {
+    List(Vec<Value>, usize),
+    Map(Map<String, Value>, Option<String>, usize),
+}
+
+#[derive(Default)]
+struct Reader {
+    stack: Vec<Open>,
+    root: Option<Value>,
+    anchors: BTreeMap<usize, (Value, usize)>,
+    nodes: usize,
+}
+
+impl Reader {
+    fn finish(&mut self) -> Option<Value> {
+        self.anchors.clear();
+        self.root.take().filter(|value| !value.is_null())
+    }
+
+    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(&text, style, tag.as_deref())?;
+                self.node(value, anchor, 1)
+            }
+            Event::SequenceStart(_, anchor, _) => self.open(Open::List(Vec::new(), anchor)),
+            Event::MappingStart(_, anchor, _) => self.open(Open::Map(Map::new(), None, anchor)),
+            Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
+                Some(Open::List(list, anchor)) => self.node(Value::Array(list), anchor, 1),
+                Some(Open::Map(map, _, anchor)) => self.node(Value::Object(map), anchor, 1),
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => {
+                let (value, size) = self.anchors.get(&anchor).cloned().ok_or("an alias to its own inside")?;
+                self.node(value, 0, size)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, open: Open) -> Result<(), String> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        if let Some(Open::Map(_, None, _)) = self.stack.last() {
+            return Err("a key must be a scalar".into());
+        }
+        self.stack.push(open);
+        Ok(())
+    }
+
+    fn node(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
+        self.nodes += size;
+        if self.nodes > MAX_NODES {
+            return Err(format!("more than {MAX_NODES} nodes"));
+        }
+        if anchor > 0 {
+            let size = count(&value);
+            self.anchors.insert(anchor, (value.clone(), size));
+        }
+        match self.stack.last_mut() {
+            None => self.root = Some(value),
+            Some(Open::List(list, _)) => list.push(value),
+            Some(Open::Map(_, key @ None, _)) => *key = Some(key_text(value)?),
+            Some(Open::Map(map, key, _)) => {
+                let Some(key) = key.take() else { return Ok(()) };
+                if key == "<<" && value.is_object() {
+                    let Value::Object(merged) = value else { return Ok(()) };
+                    for (key, value) in merged {
+                        map.entry(key).or_insert(value);
+                    }
+                } else if map.contains_key(&key) {
+                    return Err(format!("key `{key}` appears twice"));
+                } else {
+                    map.insert(key, value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(count).sum::<usize>(),
+        Value::Object(map) => 1 + map.values().map(count).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+fn key_text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Bool(value) => Ok(value.to_string()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Null => Err("a key must not be null".into()),
+        _ => Err("a key must be a scalar".into()),
+    }
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+    let string = || Ok(Value::String(text.to_owned()));
+    if style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str")) {
+        return string();
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => return Ok(true.into()),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => return Ok(false.into()),
+        _ => {}
+    }
+    match text.as_bytes().first() {
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => Ok(number(text).map_or_else(|| text.into(), Value::Number)),
+        _ => string(),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    let radix = [("0x", 16), ("0X", 16), ("0b", 2), ("0o", 8)];
+    let based = radix.iter().find_map(|(mark, radix)| Some((digits.strip_prefix(mark)?, *radix)));
+    let octal = || digits.strip_prefix('0').filter(|rest| !rest.is_empty()).map(|rest| (rest, 8));
+    let (body, radix) = based.or_else(octal).unwrap_or((digits.as_str(), 10));
+    if body.bytes().all(|byte| char::from(byte).is_digit(radix)) && !body.is_empty() {
+        if negative {
+            if let Ok(number) = i64::from_str_radix(&format!("-{body}"), radix) {
+                return Some(number.into());
+            }
+        } else if let Ok(number) = u64::from_str_radix(body, radix) {
+            return Some(number.into());
+        }
+    }
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let value: f64 = if plain { digits.parse().ok()? } else { return None };
+    let value = if negative { -value } else { value };
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return Some((value as i64).into());
+    }
+    Number::from_f64(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn one(text: &str) -> Value {
+        read_documents(text).unwrap().remove(0)
+    }
+
+    #[test]
+    fn plain_scalars_mean_what_they_mean_to_kubectl() {
+        for (text, value) in [
+            ("yes", json!(true)),
+            ("off", json!(false)),
+            ("010", json!(8)),
+            ("0x1F", json!(31)),
+            ("0888", json!(888)),
+            ("1_000", json!(1000)),
+            ("1:30", json!("1:30")),
+            ("1.5", json!(1.5)),
+            ("1.0", json!(1)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("v1", json!("v1")),
+            ("1.2.3", json!("1.2.3")),
+        ] {
+            assert_eq!(one(&format!("a: {text}"))["a"], value, "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_documents_are_left_out() {
+        assert_eq!(read_documents("---\n---\na: 1\n---\n# no\n").unwrap(), vec![json!({"a": 1})]);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_at_its_place() {
+        let error = read_documents("a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!((error.line, error.message.as_str()), (3, "key `a` appears twice"));
+    }
+
+    #[test]
+    fn deep_nesting_and_alias_bombs_are_refused() {
+        assert!(read_documents(&"[".repeat(100_000)).is_err());
+        let mut bomb = String::from("a0: &a0 [x, x]\n");
+        for level in 1..40 {
+            bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
+        }
+        assert!(read_documents(&bomb).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = read_documents(&text);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What can go wrong in a template, and whose mistake it is.
+
+use thiserror::Error;
+
+use crate::manifest::ManifestError;
+use crate::route::RouteError;
+use crate::templates::Catalog;
+
+/// One fault of rendering.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RenderError {
+    /// A template fails, or writes something that is no object.
+    #[error("template `{file}:{line}`: {message}")]
+    Template {
+        /// Path of the template below `templates/`.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What the engine or the reader says.
+        message: String,
+        /// Whether it is the user's own template.
+        own: bool,
+    },
+    /// A file that the strategy needs is not there.
+    #[error("there is no template `{file}`")]
+    Missing {
+        /// Its path below `templates/`.
+        file: String,
+    },
+    /// The routemap does not fit a ConfigMap.
+    #[error("the routemap of {versions} versions has {size} bytes, a ConfigMap holds at most {most}")]
+    TooLarge {
+        /// Bytes of the routemap.
+        size: usize,
+        /// The limit in bytes.
+        most: usize,
+        /// How many versions there are.
+        versions: usize,
+    },
+    /// Two objects with one key, or an object that cannot be written.
+    #[error("{0}")]
+    Manifest(String),
+    /// Something that a check before should have found.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Why a release could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct RenderErrors(pub RenderError);
+
+impl RenderErrors {
+    pub(super) fn template(error: &minijinja::Error, path: &str, catalog: &Catalog) -> RenderErrors {
+        // The innermost cause is in the file that was included last: the one to repair.
+        let mut inner = error;
+        while let Some(next) = std::error::Error::source(inner).and_then(|source| source.downcast_ref()) {
+            inner = next;
+        }
+        let file = inner.name().or(error.name()).unwrap_or(path).to_owned();
+        let message =
+            inner.detail().map_or_else(|| inner.kind().to_string(), |detail| format!("{}: {detail}", inner.kind()));
+        let line = inner.line().or(error.line()).unwrap_or(1);
+        RenderErrors(RenderError::Template { own: catalog.is_own(&file), file, line, message })
+    }
+
+    pub(super) fn text(path: &str, line: usize, message: String, text: &str, catalog: &Catalog) -> RenderErrors {
+        let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
+        let message = format!("writes no YAML: {message}, in line {line} of what it writes: `{written}`");
+        RenderErrors(RenderError::Template { file: path.into(), line: 1, message, own: catalog.is_own(path) })
+    }
+
+    pub(super) fn object(path: &str, error: &ManifestError, catalog: &Catalog) -> RenderErrors {
+        RenderErrors(RenderError::Template {
+            file: path.into(),
+            line: 1,
+            message: error.to_string(),
+            own: catalog.is_own(path),
+        })
+    }
+
+    pub(super) fn route(path: &str, error: &RouteError, catalog: &Catalog) -> RenderErrors {
+        RenderErrors(RenderError::Template {
+            file: path.into(),
+            line: 1,
+            message: error.to_string(),
+            own: catalog.is_own(path),
+        })
+    }
+
+    pub(super) fn missing(file: &str) -> RenderErrors {
+        RenderErrors(RenderError::Missing { file: file.to_owned() })
+    }
+
+    pub(super) fn too_large(size: usize, most: usize, versions: usize) -> RenderErrors {
+        RenderErrors(RenderError::TooLarge { size, most, versions })
+    }
+
+    pub(super) fn internal(message: String) -> RenderErrors {
+        RenderErrors(RenderError::Internal(message))
+    }
+
+    /// Whether the values or the user's templates are to blame, and not r8.
+    pub fn is_input(&self) -> bool {
+        match &self.0 {
+            RenderError::Template { own, .. } => *own,
+            RenderError::Missing { .. } | RenderError::TooLarge { .. } | RenderError::Manifest(_) => true,
+            RenderError::Internal(_) => false,
+        }
+    }
+
+    /// How to repair it.
+    pub fn hint(&self) -> Option<String> {
+        match &self.0 {
+            RenderError::TooLarge { .. } => Some("release fewer versions, or use `--routing route`".into()),
+            RenderError::Template { own: true, .. } => {
+                Some("`{{ x }}` writes one whole value, quotes and all; join texts with `~`".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<ManifestError> for RenderErrors {
+    fn from(error: ManifestError) -> RenderErrors {
+        RenderErrors(RenderError::Manifest(error.to_string()))
+    }
+}

@@ -1,0 +1,205 @@
+//! From a release to its objects and its route.
+
+mod context;
+mod engine;
+mod error;
+
+use minijinja::value::Value;
+
+pub use error::{RenderError, RenderErrors};
+
+use crate::manifest::{Manifest, Manifests, Role, read_documents};
+use crate::route::Route;
+use crate::spec::ReleaseSpec;
+use crate::templates::Catalog;
+use context::Context;
+
+/// The API server's limit for a ConfigMap's data, in bytes.
+const MAX_ROUTEMAP: usize = 1024 * 1024;
+/// API groups whose objects are printed in the version that [`Options::api_version`] names.
+const VERSIONED: [&str; 2] = ["networking.istio.io/", "gateway.networking.k8s.io/"];
+
+/// A release's objects, its routemap, and its route with the weights still open.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// Support, versions and weight configurations.
+    pub manifests: Manifests,
+    /// The routemap of the Iter8 controller.
+    pub routemap: Option<Manifest>,
+    /// The route; none where nothing is routed.
+    pub route: Option<Route>,
+}
+
+/// What of the routing is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The routemap and the route.
+    Both,
+    /// The routemap and the weight configurations.
+    Routemap,
+    /// The route alone.
+    Route,
+}
+
+/// Version in which objects of Istio and the Gateway API are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiVersion {
+    /// `v1beta1`, as the Iter8 chart writes them.
+    V1beta1,
+    /// `v1`.
+    V1,
+}
+
+/// How a release is printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What of the routing.
+    pub routing: Routing,
+    /// Which version of the routing objects.
+    pub api_version: ApiVersion,
+    /// Indexes of the versions taken for ready; all when none.
+    pub ready: Option<Vec<usize>>,
+}
+
+/// Renders every template of the release's environment and strategy.
+///
+/// # Errors
+///
+/// A template that fails, or that writes something which is no object; two objects with one key; a routemap of more than 1 MiB.
+pub fn render(spec: &ReleaseSpec, catalog: &Catalog) -> Result<Rendered, RenderErrors> {
+    let stage = Stage { engine: engine::engine(catalog), catalog, spec, context: Context::new(spec) };
+    let mut list = Vec::new();
+    stage.once("support.yaml.j2", Role::Support, &mut list)?;
+    stage.each("version.yaml.j2", &mut list)?;
+    stage.each("weights.yaml.j2", &mut list)?;
+    let route = stage.route()?;
+    let routemap = stage.routemap(route.as_ref())?;
+    Ok(Rendered { manifests: Manifests::new(list)?, routemap, route })
+}
+
+struct Stage<'a> {
+    engine: minijinja::Environment<'static>,
+    catalog: &'a Catalog,
+    spec: &'a ReleaseSpec,
+    context: Context,
+}
+
+impl Stage<'_> {
+    fn find(&self, file: &str) -> Option<String> {
+        self.catalog.find(&self.spec.environment, file)
+    }
+
+    fn text(&self, path: &str, context: Value) -> Result<String, RenderErrors> {
+        let template = self.engine.get_template(path);
+        let text = template.and_then(|template| template.render(context));
+        text.map_err(|error| RenderErrors::template(&error, path, self.catalog))
+    }
+
+    fn once(&self, file: &str, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
+        let Some(path) = self.find(file) else { return Ok(()) };
+        let text = self.text(&path, self.context.once(Vec::new()))?;
+        self.objects(&path, &text, role, list)
+    }
+
+    fn each(&self, file: &str, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
+        let Some(path) = self.find(file) else { return Ok(()) };
+        let weights = file == "weights.yaml.j2";
+        for (version, context) in self.spec.application.versions.iter().zip(self.context.each()) {
+            if weights && !version.has_config {
+                continue;
+            }
+            let role = if weights { Role::Weights(version.index) } else { Role::Version(version.index) };
+            let text = self.text(&path, context)?;
+            self.objects(&path, &text, role, list)?;
+        }
+        Ok(())
+    }
+
+    fn objects(&self, path: &str, text: &str, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
+        let documents = read_documents(text)
+            .map_err(|error| RenderErrors::text(path, error.line, error.to_string(), text, self.catalog))?;
+        for object in documents {
+            let manifest = Manifest::from_object(object, path, role)
+                .map_err(|error| RenderErrors::object(path, &error, self.catalog))?;
+            list.push(manifest);
+        }
+        Ok(())
+    }
+
+    fn route(&self) -> Result<Option<Route>, RenderErrors> {
+        let application = &self.spec.application;
+        if application.strategy == "none" {
+            return Ok(None);
+        }
+        let file = format!("{}/route.yaml.j2", application.strategy);
+        let Some(path) = self.find(&file) else {
+            return Err(RenderErrors::missing(&format!("{}/{file}", self.spec.environment.name)));
+        };
+        let open = self.text(&path, self.context.once(Vec::new()))?;
+        let wanted = application.versions.iter().map(|version| version.weight).collect();
+        let route =
+            Route::new(open, wanted, &path).map_err(|error| RenderErrors::route(&path, &error, self.catalog))?;
+        Ok(Some(route))
+    }
+
+    fn routemap(&self, route: Option<&Route>) -> Result<Option<Manifest>, RenderErrors> {
+        let (Some(path), Some(spec_path)) = (self.find("routemap.yaml.j2"), self.find("str-spec.yaml.j2")) else {
+            return Ok(None);
+        };
+        let mut names = Vec::new();
+        if let (Some(route), Some(rule)) = (route, &self.spec.environment.table.route) {
+            let lines = route.open().trim_end().lines().map(|line| format!("      {line}"));
+            let text = Value::from_safe_string(lines.collect::<Vec<_>>().join("\n"));
+            let resource = Value::from(rule.resource.clone());
+            names.push(("route", minijinja::context! { gvrShort => resource, text => text }));
+        }
+        let mut str_spec = self.text(&spec_path, self.context.once(names))?;
+        if !str_spec.ends_with('\n') {
+            str_spec.push('\n');
+        }
+        if str_spec.len() > MAX_ROUTEMAP {
+            return Err(RenderErrors::too_large(str_spec.len(), MAX_ROUTEMAP, self.spec.application.versions.len()));
+        }
+        let names = vec![("str_spec", Value::from(str_spec))];
+        let text = self.text(&path, self.context.once(names))?;
+        let mut list = Vec::new();
+        self.objects(&path, &text, Role::Routemap, &mut list)?;
+        Ok(list.pop())
+    }
+}
+
+impl Rendered {
+    /// The objects to print, versions and support first, routemap and route last.
+    ///
+    /// # Errors
+    ///
+    /// Two objects with one key.
+    pub fn select(&self, options: &Options) -> Result<Manifests, RenderErrors> {
+        let weights = options.routing != Routing::Route;
+        let wanted = |manifest: &&Manifest| weights || !matches!(manifest.role, Role::Weights(_));
+        let mut list: Vec<Manifest> = self.manifests.iter().filter(wanted).cloned().collect();
+        if let Some(routemap) = self.routemap.as_ref().filter(|_| weights) {
+            list.push(routemap.clone());
+        }
+        if let Some(route) = self.route.as_ref().filter(|_| options.routing != Routing::Routemap) {
+            let ready = |index: usize| options.ready.as_ref().is_none_or(|ready| ready.contains(&index));
+            let manifest = route.at(&route.in_force(ready));
+            list.push(manifest.map_err(|error| RenderErrors::internal(error.to_string()))?);
+        }
+        if options.api_version == ApiVersion::V1 {
+            list.iter_mut().for_each(promote);
+        }
+        Ok(Manifests::new(list)?)
+    }
+}
+
+/// Rewrites an object of a routing group from `v1beta1` to `v1`; the fields that r8 writes are the same in both.
+fn promote(manifest: &mut Manifest) {
+    if let Some(version) = manifest.object.get_mut("apiVersion")
+        && let Some(text) = version.as_str()
+        && VERSIONED.iter().any(|group| text.starts_with(group))
+        && let Some(group) = text.strip_suffix("/v1beta1")
+    {
+        *version = format!("{group}/v1").into();
+    }
+}

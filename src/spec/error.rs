@@ -1,0 +1,210 @@
+//! Mistakes in a release, each with the place where it was written.
+
+use thiserror::Error;
+
+use crate::values::Origin;
+
+/// All mistakes of one release, in the order of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecErrors(pub Vec<SpecError>);
+
+impl std::error::Error for SpecErrors {}
+
+impl std::fmt::Display for SpecErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(SpecError::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{problem}")]
+pub struct SpecError {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Where; none for flags and arguments.
+    pub origin: Option<Origin>,
+    /// The path of the value, such as `application.versions[1].weight`.
+    pub path: Option<String>,
+    /// How to repair it.
+    pub hint: Option<String>,
+}
+
+impl SpecError {
+    /// Where it was written; none for flags and arguments.
+    pub fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// The path of the value.
+    pub fn path(&self) -> Option<String> {
+        self.path.clone()
+    }
+
+    /// How to repair it.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// One thing that is allowed and probably not meant; of the same form as an error.
+pub type SpecWarning = SpecError;
+
+/// What can be wrong with, or surprising in, a release.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// A key that must be there is not.
+    #[error("`{0}` is required")]
+    Missing(String),
+    /// A key that must be there unless another is.
+    #[error("`{path}` is required when `{unless}` is absent")]
+    MissingUnless {
+        /// The absent key.
+        path: String,
+        /// The key that would replace it.
+        unless: String,
+    },
+    /// A value of another type.
+    #[error("`{key}` must be {expected}, found {found}")]
+    Type {
+        /// Last part of the path.
+        key: String,
+        /// What it must be.
+        expected: String,
+        /// What it is, with its text where that is short.
+        found: String,
+    },
+    /// A key that the environment does not have.
+    #[error("unknown key `{0}`")]
+    UnknownKey(String),
+    /// A key that only other environments have.
+    #[error("`{key}` does not belong to environment `{environment}`")]
+    OtherEnvironment {
+        /// The path.
+        key: String,
+        /// The environment in use.
+        environment: String,
+    },
+    /// A key that nothing reads.
+    #[error("{0}")]
+    Dead(String),
+    /// An environment that does not exist.
+    #[error("unknown environment `{0}`")]
+    UnknownEnvironment(String),
+    /// A strategy that the environment does not have.
+    #[error("environment `{environment}` has no strategy `{strategy}`")]
+    UnknownStrategy {
+        /// The environment.
+        environment: String,
+        /// The strategy.
+        strategy: String,
+    },
+    /// The release has no name.
+    #[error("the release has no name")]
+    NoName,
+    /// A name against the rules.
+    #[error("`{name}` is not a valid {what}: {rule}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What it names.
+        what: &'static str,
+        /// The rule.
+        rule: &'static str,
+    },
+    /// A text that does not match its pattern.
+    #[error("`{key}` must match `{pattern}`, found \"{found}\"")]
+    Pattern {
+        /// Last part of the path.
+        key: String,
+        /// The regular expression.
+        pattern: String,
+        /// The text.
+        found: String,
+    },
+    /// A number out of its range.
+    #[error("`{key}` must be {expected}, found {found}")]
+    Range {
+        /// Last part of the path.
+        key: String,
+        /// The range in words.
+        expected: String,
+        /// The number.
+        found: String,
+    },
+    /// The weights add up to more than the routing takes.
+    #[error("the weights add up to {sum}, the most is {most}")]
+    WeightSum {
+        /// The sum.
+        sum: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// No version would receive requests.
+    #[error("every weight is 0, so that no version would receive requests")]
+    NoWeight,
+    /// More versions than the strategy or the route's kind takes.
+    #[error("{what} takes at most {most}, found {found}")]
+    TooMany {
+        /// What takes so many.
+        what: String,
+        /// The limit in words.
+        most: String,
+        /// The count.
+        found: usize,
+    },
+    /// Two objects with one key.
+    #[error("{object} is written twice: by {first} and by {second}")]
+    Twice {
+        /// Kind namespace/name.
+        object: String,
+        /// Who writes it first.
+        first: String,
+        /// Who writes it again.
+        second: String,
+    },
+    /// A match where none is read.
+    #[error("`{key}` is only read for candidates; the primary takes every other request")]
+    MatchOfPrimary {
+        /// `match` or `matches`.
+        key: String,
+    },
+    /// A match that every request meets.
+    #[error("an empty match takes every request")]
+    EmptyMatch,
+    /// A match against the rules of its kind.
+    #[error("{0}")]
+    Match(String),
+    /// A value that the strategy does not read.
+    #[error("`{key}` has no effect with strategy `{strategy}`")]
+    Ignored {
+        /// The key.
+        key: String,
+        /// The strategy.
+        strategy: String,
+    },
+    /// An annotation whose value is fixed.
+    #[error("annotation `{key}` must be `{expected}` in environment `{environment}`, found `{found}`")]
+    FixedAnnotation {
+        /// The annotation.
+        key: String,
+        /// Its only value.
+        expected: String,
+        /// The value found.
+        found: String,
+        /// The environment.
+        environment: String,
+    },
+    /// The release and its objects live in different namespaces.
+    #[error("the release is in namespace `{release}`, its objects in `{objects}`")]
+    TwoNamespaces {
+        /// Release namespace.
+        release: String,
+        /// `application.metadata.namespace`.
+        objects: String,
+    },
+    /// A rule of KServe.
+    #[error("{0}")]
+    Kserve(String),
+}

@@ -1,0 +1,91 @@
+//! The typed release, and how it is decoded from values with the environment's key table.
+
+mod build;
+mod error;
+mod matches;
+mod name;
+mod release;
+mod walk;
+
+pub use error::{Problem, SpecError, SpecErrors, SpecWarning};
+pub use release::{Application, Destination, Object, ReleaseSpec, Version};
+
+use crate::templates::{Catalog, nearest};
+use crate::values::{Kind, Node, Values};
+
+/// What is known of a release from elsewhere than its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The release name given as an argument.
+    pub release: Option<String>,
+    /// The release namespace.
+    pub namespace: String,
+}
+
+/// What to do with unknown keys below `application`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Refuse them.
+    Refuse,
+    /// Warn of them.
+    Warn,
+}
+
+impl ReleaseSpec {
+    /// Decodes a release and checks everything that can be known without a cluster.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes at once, in the order of the sources.
+    pub fn decode(
+        values: &Values,
+        catalog: &Catalog,
+        identity: &Identity,
+        unknown: Unknown,
+    ) -> Result<(ReleaseSpec, Vec<SpecWarning>), SpecErrors> {
+        let root = values.root();
+        let environment = environment(root, catalog).map_err(|error| SpecErrors(vec![*error]))?;
+        let given = root.get("application").and_then(Node::as_map).into_iter().flatten();
+        let given = given.filter(|(_, entry)| entry.value.kind != Kind::Null);
+        let mut walk = walk::Walk {
+            environment: &environment,
+            catalog,
+            unknown,
+            given: given.map(|(key, _)| key.clone()).collect(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        };
+        walk.map(root, "", "");
+        let spec = build::build(root, identity, &mut walk);
+        let walk::Walk { mut errors, mut warnings, .. } = walk;
+        for list in [&mut errors, &mut warnings] {
+            list.sort_by_key(|error| error.origin.map(|origin| (origin.source, origin.line, origin.column)));
+            list.dedup();
+        }
+        match spec {
+            Some(spec) if errors.is_empty() => Ok((spec, warnings)),
+            _ => Err(SpecErrors(errors)),
+        }
+    }
+}
+
+/// Finds the environment, without which no other key can be judged.
+fn environment(root: &Node, catalog: &Catalog) -> Result<crate::templates::Environment, Box<SpecError>> {
+    let error = |problem, node: Option<&Node>, hint| {
+        let origin = node.map(|node| node.origin);
+        Box::new(SpecError { problem, origin, path: Some("environment".into()), hint: Some(hint) })
+    };
+    let names = catalog.names();
+    let Some(node) = root.get("environment") else {
+        let hint = format!("write `environment: NAME`; there are {}", names.join(", "));
+        return Err(error(Problem::Missing("environment".into()), None, hint));
+    };
+    let Some(name) = node.as_str() else {
+        let found = walk::describe(node);
+        let problem = Problem::Type { key: "environment".into(), expected: "a string".into(), found };
+        return Err(error(problem, Some(node), format!("there are {}", names.join(", "))));
+    };
+    catalog
+        .environment(name)
+        .map_err(|_| error(Problem::UnknownEnvironment(name.to_owned()), Some(node), nearest(name, &names)))
+}

@@ -1,0 +1,105 @@
+//! The rules for names, labels and annotations, as Kubernetes has them (`k8s.io/apimachinery`, `pkg/util/validation`).
+
+/// Says what is wrong with a release name: Helm's rule, at most 53 characters.
+pub fn release_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name.len() > 53 || !name.split('.').all(is_label_text) {
+        return Err("lower-case letters, digits, `-` and `.`, a letter or digit at both ends, at most 53 characters");
+    }
+    Ok(())
+}
+
+/// Says what is wrong with an RFC 1123 label, such as a namespace.
+pub fn label(name: &str) -> Result<(), &'static str> {
+    if name.len() > 63 || !is_label_text(name) {
+        return Err("lower-case letters, digits and `-`, a letter or digit at both ends, at most 63 characters");
+    }
+    Ok(())
+}
+
+/// Says what is wrong with an RFC 1035 label, such as the name of a Service.
+pub fn service(name: &str) -> Result<(), &'static str> {
+    if name.len() > 63 || !is_label_text(name) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(
+            "lower-case letters, digits and `-`, a letter first, a letter or digit last, at most 63 characters",
+        );
+    }
+    Ok(())
+}
+
+/// Says what is wrong with an RFC 1123 subdomain, such as the name of a Deployment.
+pub fn subdomain(name: &str) -> Result<(), &'static str> {
+    if name.len() > 253 || !name.split('.').all(is_label_text) {
+        return Err("lower-case letters, digits, `-` and `.`, a letter or digit at both ends, at most 253 characters");
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the name of an InferenceService: a Service `NAME-predictor` must fit 63 characters.
+pub fn inference_service(name: &str) -> Result<(), &'static str> {
+    if name.len() > 53 || service(name).is_err() {
+        return Err(
+            "lower-case letters, digits and `-`, a letter first, a letter or digit last, at most 53 characters (KServe appends `-predictor`)",
+        );
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the key of a label or annotation.
+pub fn label_key(key: &str) -> Result<(), &'static str> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    if prefix.is_some_and(|prefix| subdomain(prefix).is_err()) {
+        return Err("a DNS name of at most 253 characters before the `/`");
+    }
+    if name.is_empty() || label_value(name).is_err() {
+        return Err(
+            "letters, digits, `-`, `_` and `.`, a letter or digit at both ends, at most 63 characters after an optional `PREFIX/`",
+        );
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the value of a label.
+pub fn label_value(value: &str) -> Result<(), &'static str> {
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if value.len() > 63 || !value.chars().all(inner) || !ends(value.chars().next()) || !ends(value.chars().next_back())
+    {
+        return Err("letters, digits, `-`, `_` and `.`, a letter or digit at both ends, at most 63 characters");
+    }
+    Ok(())
+}
+
+fn is_label_text(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_where_kubernetes_ends_them() {
+        assert!(label(&"a".repeat(63)).is_ok());
+        assert!(label(&"a".repeat(64)).is_err());
+        assert!(release_name(&"a".repeat(53)).is_ok());
+        assert!(release_name(&"a".repeat(54)).is_err());
+        assert!(inference_service(&"a".repeat(54)).is_err());
+        for bad in ["", "-a", "a-", "A", "a_b", "a.b", "ü"] {
+            assert!(label(bad).is_err(), "{bad}");
+        }
+        assert!(service("0a").is_err());
+        assert!(subdomain("a.b").is_ok());
+        assert!(subdomain("a..b").is_err());
+    }
+
+    #[test]
+    fn label_rules_are_those_of_kubernetes() {
+        assert!(label_value("").is_ok());
+        assert!(label_value("1.0.0+abc").is_err());
+        assert!(label_key("app.kubernetes.io/name").is_ok());
+        assert!(label_key("App/x").is_err());
+        assert!(label_key("a/").is_err());
+        assert!(label_key("").is_err());
+    }
+}

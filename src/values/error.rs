@@ -1,0 +1,137 @@
+//! Mistakes in the texts that values are read from.
+
+use thiserror::Error;
+
+use super::Origin;
+
+/// All mistakes, one per source at most: the first that stops its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValuesErrors(pub Vec<ValuesError>);
+
+impl std::error::Error for ValuesErrors {}
+
+impl std::fmt::Display for ValuesErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ValuesError::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// One mistake with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{problem}")]
+pub struct ValuesError {
+    /// What is wrong.
+    pub problem: ValuesProblem,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// What can be wrong in a text of values.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValuesProblem {
+    /// The text is no YAML.
+    #[error("not YAML: {0}")]
+    Yaml(String),
+    /// The root of a document, or of a JSON argument, is no map.
+    #[error("the root must be a map, found {0}")]
+    Root(&'static str),
+    /// A key stands twice in one map.
+    #[error("key `{key}` appears twice")]
+    Twice {
+        /// The key.
+        key: String,
+        /// Where it stands first.
+        first: Origin,
+    },
+    /// A key that is no scalar, or null.
+    #[error("a key must be a text, found {0}")]
+    Key(&'static str),
+    /// A merge key whose value is no map.
+    #[error("`<<` must be a map or a list of maps, found {0}")]
+    Merge(&'static str),
+    /// A number that JSON does not have.
+    #[error("`{0}` is no number that Kubernetes can store")]
+    NotFinite(String),
+    /// An alias to a node that is still open.
+    #[error("an alias to its own inside")]
+    Recursive,
+    /// Too deep.
+    #[error("nested deeper than {0} levels")]
+    Depth(usize),
+    /// Too many nodes.
+    #[error("the values expand to more than {0} nodes")]
+    Nodes(usize),
+    /// Too many bytes.
+    #[error("a text of {found} bytes, at most {most} are read")]
+    Size {
+        /// Its bytes.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// A line that begins with `---` and is no separator.
+    #[error("not a document separator: `{0}`")]
+    Separator(String),
+    /// Something behind the end of a document.
+    #[error("text behind `...`, the end of the document")]
+    BehindEnd,
+    /// A `--set` argument against the grammar.
+    #[error("{0}")]
+    Set(String),
+    /// A JSON argument that is no JSON.
+    #[error("not JSON: {0}")]
+    Json(String),
+}
+
+impl ValuesError {
+    /// Where it is.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// A second place that belongs to it, and what is there.
+    pub fn secondary(&self) -> Option<(Origin, &'static str)> {
+        match &self.problem {
+            ValuesProblem::Twice { first, .. } => Some((*first, "first here")),
+            _ => None,
+        }
+    }
+
+    /// How to repair it.
+    pub fn hint(&self) -> Option<String> {
+        match &self.problem {
+            ValuesProblem::Twice { first, .. } => {
+                Some(format!("the first is in line {}; drop one of them", first.line))
+            }
+            ValuesProblem::Yaml(message) if message.contains("tab") => Some("indent with spaces".into()),
+            ValuesProblem::Root(_) => Some("write `environment: NAME` and `application:` at the left margin".into()),
+            ValuesProblem::Separator(_) => Some("a separator is `---` alone on its line".into()),
+            ValuesProblem::BehindEnd => Some("begin the next document with `---`".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Something allowed that is probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValuesWarning {
+    /// A key that YAML 1.1 takes for a boolean.
+    #[error("key `{written}` is the boolean {read} to Helm and kubectl")]
+    BooleanKey {
+        /// As it was written.
+        written: String,
+        /// The key that it becomes.
+        read: String,
+        /// Where.
+        origin: Origin,
+    },
+}
+
+impl ValuesWarning {
+    /// Where it is.
+    pub fn origin(&self) -> Origin {
+        let ValuesWarning::BooleanKey { origin, .. } = self;
+        *origin
+    }
+}

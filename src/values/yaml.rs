@@ -1,0 +1,285 @@
+//! Reads a file of values: every document, every node with its place.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag, options};
+
+use super::error::{ValuesError, ValuesProblem, ValuesWarning};
+use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
+
+/// The deepest nesting: that of JSON readers, which Helm's records are read with.
+const MAX_DEPTH: usize = 128;
+/// The most nodes of one text, counted after aliases are followed.
+const MAX_NODES: usize = 1_000_000;
+/// Stands for the merge key, which a quoted `<<` is not; no text of a file can hold U+0000.
+const MERGE: &str = "\0<<";
+/// The largest text.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads all documents of a text and merges them, later ones over earlier ones; nothing gives an empty map.
+pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -> Result<Node, ValuesError> {
+    let start = Origin { source, line: 1, column: 1, length: 1, used: None };
+    if text.len() > MAX_BYTES {
+        let problem = ValuesProblem::Size { found: text.len(), most: MAX_BYTES };
+        return Err(ValuesError { problem, origin: start });
+    }
+    lines(text, source)?;
+    let options: Options = options! { emit_comments: false, disallow_directives: true };
+    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, warnings };
+    let mut root = Node { kind: Kind::Map(Map::new()), origin: start };
+    for item in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = item.map_err(|error| {
+            let mark = error.marker();
+            let origin = Origin {
+                source,
+                line: mark.line().max(1) as u32,
+                column: mark.col() as u32 + 1,
+                length: 1,
+                used: None,
+            };
+            ValuesError { problem: ValuesProblem::Yaml(error.info()), origin }
+        })?;
+        let end = matches!(event, Event::DocumentEnd);
+        let origin = origin(source, &span);
+        reader.event(event, origin).map_err(|problem| ValuesError { problem, origin })?;
+        if end {
+            let Some(document) = reader.take() else { continue };
+            match document.kind {
+                Kind::Null => {}
+                Kind::Map(_) => merge::merge(&mut root, document),
+                _ => {
+                    let problem = ValuesProblem::Root(kind_name(&document));
+                    return Err(ValuesError { problem, origin: document.origin });
+                }
+            }
+        }
+    }
+    Ok(root)
+}
+
+/// Refuses what Helm's own splitting of documents would misread or drop without a word.
+fn lines(text: &str, source: u32) -> Result<(), ValuesError> {
+    let mut ended = false;
+    for (index, line) in text.lines().enumerate() {
+        let origin = Origin {
+            source,
+            line: index as u32 + 1,
+            column: 1,
+            length: line.chars().count().max(1) as u32,
+            used: None,
+        };
+        if let Some(rest) = line.strip_prefix("---") {
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err(ValuesError { problem: ValuesProblem::Separator(line.chars().take(60).collect()), origin });
+            }
+            ended = false;
+        } else if ended && !line.trim().is_empty() && !line.trim_start().starts_with('#') {
+            return Err(ValuesError { problem: ValuesProblem::BehindEnd, origin });
+        } else if line.trim_end() == "..." {
+            ended = true;
+        }
+    }
+    Ok(())
+}
+
+fn origin(source: u32, span: &Span) -> Origin {
+    let length = if span.start.line() == span.end.line() { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+    Origin {
+        source,
+        line: span.start.line().max(1) as u32,
+        column: span.start.col() as u32 + 1,
+        length: length.max(1) as u32,
+        used: None,
+    }
+}
+
+/// A collection whose end has not come yet; the number is its anchor, or 0.
+enum Open {
+    List(Vec<Node>, usize, Origin),
+    Map { map: Map, key: Option<(String, Origin)>, merged: Vec<Node>, anchor: usize, origin: Origin },
+}
+
+struct Reader<'a> {
+    stack: Vec<Open>,
+    root: Option<Node>,
+    anchors: HashMap<usize, (Node, usize, usize)>,
+    nodes: usize,
+    warnings: &'a mut Vec<ValuesWarning>,
+}
+
+impl Reader<'_> {
+    fn event(&mut self, event: Event<'_>, origin: Origin) -> Result<(), ValuesProblem> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let kind = kind(&text, style, tag.as_deref())?;
+                if self.awaits_key() && style == ScalarStyle::Plain && matches!(kind, Kind::Bool(_)) {
+                    let Kind::Bool(read) = kind else { return Ok(()) };
+                    if text != read.to_string() {
+                        let (written, read) = (text.to_string(), read.to_string());
+                        self.warnings.push(ValuesWarning::BooleanKey { written, read, origin });
+                    }
+                }
+                let plain = style == ScalarStyle::Plain;
+                self.node(Node { kind, origin }, anchor, (1, 1), plain)
+            }
+            Event::SequenceStart(_, anchor, _) => self.open(Open::List(Vec::new(), anchor, origin)),
+            Event::MappingStart(_, anchor, _) => {
+                self.open(Open::Map { map: Map::new(), key: None, merged: Vec::new(), anchor, origin })
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => {
+                let (mut node, size, depth) = self.anchors.get(&anchor).cloned().ok_or(ValuesProblem::Recursive)?;
+                if self.stack.len() + depth > MAX_DEPTH {
+                    return Err(ValuesProblem::Depth(MAX_DEPTH));
+                }
+                if self.nodes + size > MAX_NODES {
+                    return Err(ValuesProblem::Nodes(MAX_NODES));
+                }
+                used(&mut node, (origin.line, origin.column));
+                self.node(node, 0, (size, depth), false)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.stack.last(), Some(Open::Map { key: None, .. }))
+    }
+
+    fn open(&mut self, open: Open) -> Result<(), ValuesProblem> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(ValuesProblem::Depth(MAX_DEPTH));
+        }
+        if self.awaits_key() {
+            return Err(ValuesProblem::Key(if matches!(open, Open::List(..)) { "a list" } else { "a map" }));
+        }
+        self.stack.push(open);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), ValuesProblem> {
+        let (node, anchor) = match self.stack.pop() {
+            None => return Ok(()),
+            Some(Open::List(list, anchor, origin)) => (Node { kind: Kind::List(list), origin }, anchor),
+            Some(Open::Map { mut map, merged, anchor, origin, .. }) => {
+                for node in merged {
+                    let Kind::Map(lower) = node.kind else { continue };
+                    for (key, entry) in lower {
+                        self.nodes += 1;
+                        map.entry(key).or_insert(entry);
+                    }
+                }
+                (Node { kind: Kind::Map(map), origin }, anchor)
+            }
+        };
+        let size = if anchor > 0 { measure(&node) } else { (1, 1) };
+        self.nodes = self.nodes.saturating_sub(size.0.saturating_sub(1));
+        self.node(node, anchor, size, false)
+    }
+
+    fn node(&mut self, node: Node, anchor: usize, size: (usize, usize), plain: bool) -> Result<(), ValuesProblem> {
+        self.nodes += size.0;
+        if self.nodes > MAX_NODES {
+            return Err(ValuesProblem::Nodes(MAX_NODES));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), size.0, size.1));
+        }
+        match self.stack.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List(list, ..)) => list.push(node),
+            Some(Open::Map { map, key: key @ None, .. }) => {
+                let name = if plain && node.as_str() == Some("<<") { MERGE.to_owned() } else { key_text(&node)? };
+                if let Some(entry) = map.get(&name) {
+                    return Err(ValuesProblem::Twice { key: name, first: entry.key });
+                }
+                *key = Some((name, node.origin));
+            }
+            Some(Open::Map { map, key, merged, .. }) => {
+                let Some((name, origin)) = key.take() else { return Ok(()) };
+                if name == MERGE {
+                    return merge_key(node, merged);
+                }
+                map.insert(name, Entry { key: origin, value: node });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// The document that has just ended.
+    fn take(&mut self) -> Option<Node> {
+        self.anchors.clear();
+        self.root.take()
+    }
+}
+
+fn merge_key(node: Node, merged: &mut Vec<Node>) -> Result<(), ValuesProblem> {
+    match node.kind {
+        Kind::Map(_) => merged.push(node),
+        Kind::List(list) => {
+            for item in list {
+                if item.as_map().is_none() {
+                    return Err(ValuesProblem::Merge(kind_name(&item)));
+                }
+                merged.push(item);
+            }
+        }
+        _ => return Err(ValuesProblem::Merge(kind_name(&node))),
+    }
+    Ok(())
+}
+
+/// Nodes and depth of a tree.
+fn measure(node: &Node) -> (usize, usize) {
+    let add = |(nodes, depth): (usize, usize), (more, deep): (usize, usize)| (nodes + more, depth.max(deep + 1));
+    match &node.kind {
+        Kind::List(list) => list.iter().map(measure).fold((1, 1), add),
+        Kind::Map(map) => map.values().map(|entry| measure(&entry.value)).fold((1, 1), add),
+        _ => (1, 1),
+    }
+}
+
+/// Marks a copied tree with the place of the alias that brought it in.
+fn used(node: &mut Node, place: (u32, u32)) {
+    node.origin.used = Some(place);
+    match &mut node.kind {
+        Kind::List(list) => list.iter_mut().for_each(|item| used(item, place)),
+        Kind::Map(map) => map.values_mut().for_each(|entry| used(&mut entry.value, place)),
+        _ => {}
+    }
+}
+
+fn kind(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, ValuesProblem> {
+    let is = |suffix: &str| tag.is_some_and(|tag| tag.is_yaml_core_schema_tag(suffix));
+    if is("str") || is("binary") || style != ScalarStyle::Plain && tag.is_none() {
+        return Ok(Kind::String(text.to_owned()));
+    }
+    if style == ScalarStyle::Plain || is("int") || is("float") || is("bool") || is("null") {
+        return scalar::plain(text).map_err(ValuesProblem::NotFinite);
+    }
+    Ok(Kind::String(text.to_owned()))
+}
+
+/// The text of a key: booleans and numbers become text, as in Helm.
+fn key_text(node: &Node) -> Result<String, ValuesProblem> {
+    match &node.kind {
+        Kind::String(text) => Ok(text.clone()),
+        Kind::Bool(_) | Kind::Int(_) | Kind::UInt(_) | Kind::Float(_) => Ok(node.to_json().to_string()),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => Err(ValuesProblem::Key(kind_name(node))),
+    }
+}
+
+/// The kind of a node in words.
+pub(super) fn kind_name(node: &Node) -> &'static str {
+    match node.kind {
+        Kind::Null => "nothing",
+        Kind::Bool(_) => "a boolean",
+        Kind::Int(_) | Kind::UInt(_) | Kind::Float(_) => "a number",
+        Kind::String(_) => "a string",
+        Kind::List(_) => "a list",
+        Kind::Map(_) => "a map",
+    }
+}

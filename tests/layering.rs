@@ -1,0 +1,88 @@
+//! The layers of `src/`: who may use whom. A module may use what its row names, and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module, the modules it may use, the outside crates it may use (besides `std`, `thiserror` and `serde_json`).
+const LAYERS: &[(&str, &[&str], &[&str])] = &[
+    ("values", &[], &["serde", "indexmap", "granit_parser"]),
+    ("manifest", &[], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
+    ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
+    ("route", &["manifest"], &["regex_lite"]),
+    ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
+    ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
+    (
+        "cli",
+        &["values", "templates", "spec", "render", "manifest", "route"],
+        &["clap", "anyhow", "anstream", "anstyle", "annotate_snippets", "serde", "serde_saphyr", "indexmap"],
+    ),
+    ("main", &["cli"], &["r8"]),
+];
+
+#[test]
+fn no_module_uses_a_later_stage() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let mut faults = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let module = relative.split(['/', '.']).next().unwrap().to_owned();
+        if module == "lib" {
+            continue;
+        }
+        let Some((_, modules, crates)) = LAYERS.iter().find(|(name, ..)| *name == module) else {
+            faults.push(format!("src/{relative}: `{module}` is in no layer"));
+            continue;
+        };
+        for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap();
+            for used in names_after(code, "crate::") {
+                if used != module && !modules.contains(&used.as_str()) {
+                    faults.push(format!("src/{relative}:{}: {module} may not use {used}", number + 1));
+                }
+            }
+            let outside = code.trim_start().strip_prefix("use ").map(|rest| first_name(rest));
+            if let Some(used) = outside {
+                let always = ["std", "crate", "super", "self", "thiserror", "serde_json", "proptest", ""];
+                if !always.contains(&used.as_str()) && !crates.contains(&used.as_str()) && !is_module(&file, &used) {
+                    faults.push(format!("src/{relative}:{}: {module} may not use crate {used}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn names_after(code: &str, mark: &str) -> Vec<String> {
+    code.match_indices(mark)
+        .filter(|(at, _)| !code[..*at].ends_with('$'))
+        .map(|(at, _)| first_name(&code[at + mark.len()..]))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect()
+}
+
+fn first_name(text: &str) -> String {
+    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// Whether a `use` names a module beside the file, or a type of it.
+fn is_module(file: &Path, name: &str) -> bool {
+    let folder = file.parent().unwrap();
+    let inside = file.with_extension("");
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        || [folder, inside.as_path()]
+            .iter()
+            .any(|folder| folder.join(format!("{name}.rs")).exists() || folder.join(name).join("mod.rs").exists())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Every environment and strategy × 1 to 4 versions × every subset of ready versions × weights with zeros: the route gives
+//! the shares of the reference below, which is written here apart from the code.
+
+use std::collections::BTreeMap;
+
+use r8::render::{Rendered, render};
+use r8::route::Route;
+use r8::spec::{Identity, ReleaseSpec, Unknown};
+use r8::templates::Catalog;
+use r8::values::{Source, SourceName, load};
+use serde_json::{Value, json};
+
+/// What a route does with requests.
+#[derive(Debug, PartialEq)]
+struct Traffic {
+    /// Version and share of requests that no match claims; shares add up to 1.
+    others: BTreeMap<usize, f64>,
+    /// Candidates whose matches are in the route, in order.
+    matched: Vec<usize>,
+    /// Versions that get copies, with the percentage.
+    mirrored: BTreeMap<usize, u64>,
+}
+
+/// The reference: weights in force are those of ready versions, and the primary's 1 when that leaves none.
+fn reference(strategy: &str, weights: &[u32], ready: &[bool]) -> Traffic {
+    let mut force: Vec<u32> =
+        weights.iter().zip(ready).map(|(weight, ready)| if *ready { *weight } else { 0 }).collect();
+    if force.iter().sum::<u32>() == 0 {
+        force[0] = 1;
+    }
+    let candidates = || force.iter().enumerate().skip(1).filter(|(_, weight)| **weight > 0);
+    let only_primary = BTreeMap::from([(0, 1.0)]);
+    match strategy {
+        "blue-green" => {
+            let sum: f64 = force.iter().map(|weight| f64::from(*weight)).sum();
+            let shares = force.iter().enumerate().filter(|(_, weight)| **weight > 0);
+            let others = shares.map(|(index, weight)| (index, f64::from(*weight) / sum)).collect();
+            Traffic { others, matched: vec![], mirrored: BTreeMap::new() }
+        }
+        "canary" => Traffic {
+            others: only_primary,
+            matched: candidates().map(|(index, _)| index).collect(),
+            mirrored: BTreeMap::new(),
+        },
+        "mirror" => Traffic {
+            others: only_primary,
+            matched: vec![],
+            mirrored: candidates().map(|(index, weight)| (index, u64::from(*weight))).collect(),
+        },
+        other => panic!("no reference for {other}"),
+    }
+}
+
+/// Reads a route as Istio and the Gateway API do: an absent weight counts 0 (Istio) or 1 (Gateway API) beside others.
+fn traffic(object: &Value) -> Traffic {
+    let spec = &object["spec"];
+    let (rules, list, absent) = match object["kind"].as_str() {
+        Some("VirtualService") => (&spec["http"], "route", 0),
+        Some("HTTPRoute") => (&spec["rules"], "backendRefs", 1),
+        kind => panic!("{kind:?}"),
+    };
+    let mut found = Traffic { others: BTreeMap::new(), matched: vec![], mirrored: BTreeMap::new() };
+    let rules = rules.as_array().unwrap();
+    for (position, rule) in rules.iter().enumerate() {
+        let destinations = rule[list].as_array().unwrap();
+        assert!(!destinations.is_empty(), "a rule without a destination: {rule}");
+        let weights: Vec<u64> = destinations
+            .iter()
+            .map(|item| item["weight"].as_u64().unwrap_or(if destinations.len() == 1 { 1 } else { absent }))
+            .collect();
+        let sum: u64 = weights.iter().sum();
+        assert!(sum > 0, "the weights of a rule add up to 0: {rule}");
+        let matches = &rule["match"];
+        let matches = if matches.is_null() { &rule["matches"] } else { matches };
+        if matches.is_null() {
+            assert_eq!(position, rules.len() - 1, "a rule for every request stands before another");
+            for (item, weight) in destinations.iter().zip(&weights) {
+                assert!(*weight > 0, "a destination of weight 0: {rule}");
+                let share = *weight as f64 / sum as f64;
+                assert!(found.others.insert(version(item), share).is_none(), "twice in {rule}");
+            }
+            if !rule["mirror"].is_null() {
+                let host = rule["mirror"]["host"].as_str().unwrap();
+                found.mirrored.insert(index_of(host), rule["mirrorPercentage"]["value"].as_u64().unwrap());
+            }
+        } else if matches[0]["headers"]["branch"].is_null() {
+            found.matched.push(version(&destinations[0]));
+        } else {
+            // The named route of kserve blue-green, to which the split sends a request with the header `branch`.
+            assert_eq!(matches[0]["headers"]["branch"]["exact"], json!(format!("app-{}", version(&destinations[0]))));
+        }
+    }
+    assert!(!found.others.is_empty(), "requests that no match claims have nowhere to go: {object}");
+    found
+}
+
+fn version(destination: &Value) -> usize {
+    let headers = &destination["headers"];
+    let named = [
+        &headers["response"]["add"]["app-version"],
+        &headers["request"]["set"]["branch"],
+        &destination["filters"][0]["responseHeaderModifier"]["add"][0]["value"],
+    ];
+    index_of(named.iter().find_map(|value| value.as_str()).unwrap_or_else(|| panic!("{destination}")))
+}
+
+/// `app-2`, `app-2.default.svc…` or `app-2-predictor…` is version 2.
+fn index_of(name: &str) -> usize {
+    let rest = name.strip_prefix("app-").unwrap();
+    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
+fn rendered(environment: &str, strategy: &str, weights: &[u32]) -> Rendered {
+    let mut text = format!("environment: {environment}\napplication:\n  strategy: {strategy}\n  versions:\n");
+    let reads = |strategy: &str| strategy == "blue-green" || strategy == "mirror" || environment.starts_with("kserve");
+    for (index, weight) in weights.iter().enumerate() {
+        let fields = if environment.starts_with("deployment") {
+            "image: i"
+        } else {
+            "{storageUri: s3://m, modelFormat: sklearn}"
+        };
+        text += "  - ";
+        text += if fields.starts_with('{') { "storageUri: s3://m\n    modelFormat: sklearn\n" } else { "image: i\n" };
+        let unread = strategy == "mirror" && index == 0 || strategy == "canary" && !reads(strategy);
+        if !unread {
+            text += &format!("    weight: {weight}\n");
+        }
+    }
+    let sources = [Source { name: SourceName::Stdin, text: text.clone() }];
+    let values = load(&sources).unwrap();
+    let identity = Identity { release: Some("app".into()), namespace: "default".into() };
+    let catalog = Catalog::embedded();
+    let (spec, _) = ReleaseSpec::decode(&values, &catalog, &identity, Unknown::Refuse)
+        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    render(&spec, &catalog).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Calls `check` with every environment, strategy, wanted weights, route and readiness.
+fn each(mut check: impl FnMut(&str, &str, &[u32], &Route, &[bool])) -> usize {
+    let mut count = 0;
+    for environment in Catalog::embedded().environments() {
+        for strategy in environment.strategies.iter().filter(|strategy| *strategy != "none") {
+            let most = if strategy == "mirror" { 2 } else { 4 };
+            for versions in 1..=most {
+                for wanted in wanted(versions) {
+                    let rendered = rendered(&environment.name, strategy, &wanted);
+                    let route = rendered.route.expect("a strategy other than none has a route");
+                    for subset in 0..1_u32 << versions {
+                        let ready: Vec<bool> = (0..versions).map(|index| subset & 1 << index != 0).collect();
+                        check(&environment.name, strategy, &wanted, &route, &ready);
+                        count += 1;
+                    }
+                }
+            }
+        }
+    }
+    count
+}
+
+/// Weights with and without zeros; never all 0, which is refused.
+fn wanted(versions: usize) -> Vec<Vec<u32>> {
+    let mut list =
+        vec![[50, 50, 50, 50], [10, 20, 30, 40], [0, 30, 70, 5], [30, 0, 70, 0], [100, 0, 0, 0], [0, 0, 0, 9]];
+    list.dedup();
+    let cut = list.into_iter().map(|weights| weights[..versions].to_vec());
+    let mut list: Vec<Vec<u32>> = cut.filter(|weights| weights.iter().sum::<u32>() > 0).collect();
+    list.sort();
+    list.dedup();
+    list
+}
+
+#[test]
+fn every_route_gives_the_shares_of_the_reference() {
+    let count = each(|environment, strategy, wanted, route, ready| {
+        let object = route.at(&route.in_force(|index| ready[index])).unwrap().object;
+        let reads = strategy != "canary" || environment == "kserve" || environment.starts_with("kserve-0.");
+        let mut weights = if reads { wanted.to_vec() } else { vec![1; wanted.len()] };
+        if strategy == "mirror" {
+            weights[0] = 1;
+        }
+        let expected = reference(strategy, &weights, ready);
+        assert_eq!(traffic(&object), expected, "{environment}/{strategy} {wanted:?} ready {ready:?}: {object:#}");
+    });
+    assert!(count > 1000, "{count} routes");
+}
+
+#[test]
+fn one_version_needs_no_action_of_the_controller() {
+    for environment in Catalog::embedded().environments() {
+        for strategy in environment.strategies.iter().filter(|strategy| *strategy != "none") {
+            let route = rendered(&environment.name, strategy, &[50]).route.unwrap();
+            assert!(!route.open().contains("{{"), "{}/{strategy}: {}", environment.name, route.open());
+        }
+    }
+}
+
+#[test]
+fn the_route_is_read_back_from_the_routemap() {
+    each(|environment, strategy, wanted, route, ready| {
+        if ready.iter().any(|ready| !ready) {
+            return;
+        }
+        let routemap = rendered(environment, strategy, wanted).routemap.unwrap();
+        let text = routemap.object["data"]["strSpec"].as_str().unwrap();
+        let read = Route::parse(text).unwrap().unwrap();
+        assert_eq!(read.wanted(), route.wanted(), "{environment}/{strategy}");
+        let weights = route.in_force(|_| true);
+        assert_eq!(read.at(&weights).unwrap().object, route.at(&weights).unwrap().object);
+    });
+}
