@@ -42,7 +42,7 @@ fn no_module_uses_a_later_stage() {
                     faults.push(format!("src/{relative}:{}: {module} may not use {used}", number + 1));
                 }
             }
-            let outside = code.trim_start().strip_prefix("use ").map(|rest| first_name(rest));
+            let outside = code.trim_start().strip_prefix("use ").map(first_name);
             if let Some(used) = outside {
                 let always = ["std", "crate", "super", "self", "thiserror", "serde_json", "proptest", ""];
                 if !always.contains(&used.as_str()) && !crates.contains(&used.as_str()) && !is_module(&file, &used) {

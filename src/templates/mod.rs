@@ -238,8 +238,8 @@ pub(crate) fn nearest<S: AsRef<str>>(word: &str, known: &[S]) -> String {
     let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
     let all = known.join(", ");
     match similar::get_close_matches(word, &known, 1, 0.6).first() {
-        Some(close) => format!("did you mean `{close}`? there are {all}"),
-        None => format!("there are {all}"),
+        Some(close) => format!("did you mean `{close}`? choose one of {all}"),
+        None => format!("choose one of {all}"),
     }
 }
 

@@ -1,0 +1,159 @@
+// Command control-plane runs a real Kubernetes API server with its etcd in one process.
+//
+// It stands for the cluster that r8 talks to: authentication by token, RBAC, admission,
+// defaulting, validation, server-side apply and custom resources are Kubernetes' own. No
+// controller runs: nothing becomes ready by itself, namespaces stay Terminating, and objects
+// whose owner is gone stay.
+//
+//	control-plane [--dir DIR] [--crds PATH[,PATH…]] [--until-eof]
+//
+// All data, keys and logs lie below DIR, by default a temporary folder that is removed at the
+// end (and kept if the start fails, for its logs). A DIR that was used before keeps its
+// objects, not its ports and tokens. Each PATH is a file or a folder of .yaml, .yml and .json
+// files whose CustomResourceDefinitions are applied; objects of other kinds are passed over.
+//
+// Both servers listen on free ports of 127.0.0.1. Once namespace default exists and every CRD
+// is established and listed by discovery, one line appears on standard output:
+//
+//	export KUBECONFIG=/tmp/control-plane-123/kubeconfig
+//
+// The kubeconfig has two contexts, each with a user of that name: admin (the current one, in
+// group system:masters) and nobody (bound to no role, for tests of missing rights).
+//
+// It runs until SIGINT or SIGTERM, or with --until-eof until its standard input ends, so that
+// it never outlives a test that was killed. Then it stops with exit code 0; any failure is
+// told on standard error with exit code 1.
+//
+// A plain "go build" is right: the version is set in code (see version.go). The module also
+// names kubectl as a tool: "go build -o DIR k8s.io/kubernetes/cmd/kubectl". Only its command
+// "version" needs more, -ldflags "-X k8s.io/component-base/version.gitVersion=v1.36.3".
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	options := parse(os.Args[1:])
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if options.untilEOF {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+	}
+	if err := run(ctx, options); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	dir      string // "" stands for a temporary folder
+	crds     []string
+	untilEOF bool
+}
+
+func parse(arguments []string) options {
+	var o options
+	flags := flag.NewFlagSet("control-plane", flag.ExitOnError)
+	flags.StringVar(&o.dir, "dir", "", "keep all data below `DIR` (default a temporary folder, removed at the end)")
+	flags.Func("crds", "apply the CRDs of these files or folders, `PATH[,PATH…]`; repeatable", func(paths string) error {
+		o.crds = append(o.crds, strings.Split(paths, ",")...)
+		return nil
+	})
+	flags.BoolVar(&o.untilEOF, "until-eof", false, "stop when standard input ends")
+	_ = flags.Parse(arguments)
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "error: unexpected argument %q\n", flags.Arg(0))
+		os.Exit(2)
+	}
+	return o
+}
+
+// run keeps the control plane up until ctx ends, and returns an error only if it was not ctx
+// that ended it.
+func run(ctx context.Context, options options) (err error) {
+	crds, err := readCRDs(options.crds)
+	if err != nil {
+		return err
+	}
+	dir, remove, err := dataDir(options.dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err == nil {
+			err = remove()
+		} else {
+			err = fmt.Errorf("%w\nhint: the logs are in %s", err, dir)
+		}
+	}()
+
+	etcd, err := startEtcd(dir)
+	if err != nil {
+		return fmt.Errorf("etcd: %w", err)
+	}
+	defer etcd.Close()
+	server, err := startAPIServer(dir, etcd.Clients[0].Addr())
+	if err != nil {
+		return fmt.Errorf("kube-apiserver: %w", err)
+	}
+	defer server.stop()
+
+	// A part that dies ends the rest with its own error.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	go func() {
+		select {
+		case err := <-etcd.Err():
+			fail(stopped{"etcd", err})
+		case err := <-server.failed:
+			fail(stopped{"kube-apiserver", err})
+		case <-ctx.Done():
+		}
+	}()
+
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	if err := server.prepare(ctx, kubeconfig, crds); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		fmt.Printf("export KUBECONFIG=%s\n", kubeconfig)
+	}
+	<-ctx.Done()
+	if cause := (stopped{}); errors.As(context.Cause(ctx), &cause) {
+		return cause
+	}
+	return nil
+}
+
+// stopped says that a part ended although nobody asked it to.
+type stopped struct {
+	part  string
+	cause error
+}
+
+func (s stopped) Error() string { return fmt.Sprintf("%s stopped: %v", s.part, s.cause) }
+
+// dataDir makes sure of dir, or of a temporary folder in its place; remove undoes the latter.
+func dataDir(dir string) (path string, remove func() error, err error) {
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "control-plane-")
+		return dir, func() error { return os.RemoveAll(dir) }, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", nil, err
+	}
+	return dir, func() error { return nil }, os.MkdirAll(dir, 0o700)
+}

@@ -1,0 +1,298 @@
+//! r8 beside the real programs: Helm's values, Go's template engine as the Iter8 controller uses it, the YAML readers of
+//! kubectl and of YAML 1.2, a real kube-apiserver with the published CRDs.
+
+mod parts;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use parts::Part;
+use r8::manifest::{read_documents, yaml};
+use r8::route::Route;
+use r8::values::{Source, SourceName, load};
+use serde_json::{Value, json};
+
+/// A small generator of pseudo-random numbers: the same texts in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn text(&mut self, pieces: &[&str], most: usize) -> String {
+        (0..self.below(most + 1)).map(|_| pieces[self.below(pieces.len())]).collect()
+    }
+}
+
+/// Texts that YAML readers are known to take for something else.
+const AWKWARD: [&str; 64] = [
+    "",
+    " ",
+    "yes",
+    "No",
+    "on",
+    "off",
+    "y",
+    "n",
+    "Y",
+    "N",
+    "true",
+    "True",
+    "null",
+    "~",
+    "Null",
+    "0",
+    "010",
+    "0o10",
+    "0x1F",
+    "0b1",
+    "1_000",
+    "1e3",
+    "1.",
+    ".5",
+    "1.0",
+    "+1",
+    "-0",
+    ".inf",
+    ".nan",
+    "1:30",
+    "2024-01-01",
+    "<<",
+    "=",
+    "!",
+    "&a",
+    "*a",
+    "- a",
+    "a: b",
+    "a #b",
+    "#",
+    "'",
+    "\"",
+    "\\",
+    "{a",
+    "[a",
+    "]",
+    "%a",
+    "@a",
+    "`a",
+    "|",
+    ">",
+    "?",
+    "? a",
+    ": a",
+    "---",
+    "...",
+    " a",
+    "a ",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}a",
+    "{{ 1 }}",
+    "<!-- a",
+    "\u{1f600}",
+];
+
+const PIECES: [&str; 24] = [
+    "a", "b", " ", "  ", "\n", "\n\n", "\t", "\r", ":", ": ", "#", " #", "-", "- ", "\"", "'", "\\", "{", "<",
+    "\u{e9}", "\0", "\u{7f}", "\u{9f}", "\u{2029}",
+];
+
+#[test]
+fn every_text_is_read_back_unchanged_by_kubectl_and_by_yaml_1_2() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut part = Part::start("helm");
+    let mut random = Random(7);
+    let mut texts: Vec<String> = AWKWARD.iter().map(|text| (*text).to_owned()).collect();
+    texts.extend((0..3000).map(|_| random.text(&PIECES, 8)));
+    for chunk in texts.chunks(100) {
+        let keyed =
+            chunk.iter().enumerate().map(|(index, text)| (format!("k{index}-{text}"), Value::from(text.as_str())));
+        let value = json!({"list": chunk, "map": keyed.collect::<serde_json::Map<_, _>>()});
+        let written = yaml(&value).unwrap();
+        for reader in ["yaml11", "yaml12"] {
+            let read =
+                part.ask(&json!({"op": reader, "text": written})).unwrap_or_else(|error| panic!("{error}\n{written}"));
+            for (index, text) in chunk.iter().enumerate() {
+                assert_eq!(read["documents"][0]["list"][index], text.as_str(), "{reader}: {text:?}");
+            }
+            assert_eq!(read["documents"][0], value, "{reader}");
+        }
+    }
+}
+
+#[test]
+fn set_arguments_mean_what_they_mean_to_helm() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut part = Part::start("helm");
+    let mut random = Random(11);
+    let pieces = [
+        "a", "b", "c", ".", "[", "]", "0", "1", "2", "=", "=", ",", "{", "}", "\\", "true", "null", "-", "01", " ", "x",
+    ];
+    let mut both = 0;
+    for _ in 0..20_000 {
+        let text = format!("a{}", random.text(&pieces, 12));
+        let sources = [Source { name: SourceName::Set(1), text: text.clone() }];
+        let Ok(ours) = load(&sources) else { continue };
+        let theirs = part.ask(&json!({"op": "values", "set": [text]}));
+        let theirs =
+            theirs.unwrap_or_else(|error| panic!("Helm refuses {text:?}: {error}, r8 gives {}", ours.root().to_json()));
+        assert_eq!(ours.root().to_json(), without_nulls(&theirs["values"]), "{text:?}");
+        both += 1;
+    }
+    assert!(both > 2000, "{both} arguments were compared");
+}
+
+#[test]
+fn files_mean_what_they_mean_to_helm() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut part = Part::start("helm");
+    let mut compared = 0;
+    for scalar in AWKWARD {
+        let text = format!("a: {scalar}\nb: [{scalar}]\n");
+        let sources = [Source { name: SourceName::File("v".into()), text: text.clone() }];
+        let (Ok(ours), Ok(theirs)) = (load(&sources), part.ask(&json!({"op": "values", "files": [text]}))) else {
+            continue;
+        };
+        assert_eq!(ours.root().to_json(), without_nulls(&theirs["values"]), "{scalar:?}");
+        compared += 1;
+    }
+    assert!(compared > 40, "{compared} files were compared");
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Value::Array(list) => list.iter().map(without_nulls).collect(),
+        // Helm reads every number as a float: 1.0 and 1 are one.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if float.fract() == 0.0 && float.abs() < 9e15 => json!(float as i64),
+            _ => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+#[test]
+fn the_controllers_engine_gives_the_same_route() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut part = Part::start("helm");
+    let mut compared = 0;
+    for case in cases() {
+        let Ok(text) = std::fs::read_to_string(case.join("want.yaml")) else { continue };
+        if std::fs::read_to_string(case.join("args")).is_ok_and(|args| args.contains("json")) {
+            continue;
+        }
+        for object in read_documents(&text).unwrap() {
+            let Some(str_spec) = object["data"]["strSpec"].as_str() else { continue };
+            let Some(route) = Route::parse(str_spec).unwrap() else { continue };
+            let vectors = vectors(route.wanted().len());
+            let request = json!({"op": "template", "text": route.open(), "weights": vectors, "parse": true});
+            let answer = part.ask(&request).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+            for (index, weights) in vectors.iter().enumerate() {
+                let ours = route.at(weights).unwrap().object;
+                assert_eq!(ours, answer["objects"][index], "{} {weights:?}", case.display());
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 100, "{compared} routes were compared");
+}
+
+/// Every case folder below `testdata/render`.
+fn cases() -> Vec<PathBuf> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.ends_with("values.yaml") {
+                found.push(folder.to_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/render"), &mut found);
+    found.sort();
+    found
+}
+
+fn vectors(length: usize) -> Vec<Vec<u32>> {
+    let mut list: Vec<Vec<u32>> = vec![Vec::new()];
+    for _ in 0..length {
+        list = list.iter().flat_map(|vector| [0, 1, 7].map(|next| [vector.as_slice(), &[next]].concat())).collect();
+    }
+    list.retain(|vector| vector.iter().sum::<u32>() > 0);
+    list
+}
+
+#[test]
+fn the_api_server_takes_the_four_steps_of_the_tutorial() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    if !parts::wanted() || !shared.join("crds").is_dir() {
+        return;
+    }
+    let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
+    let mut server = Command::new(parts::build("control-plane", ".", "control-plane"))
+        .arg("--until-eof")
+        .arg("--crds")
+        .arg(shared.join("crds"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let kubeconfig =
+        line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is").to_owned();
+    let steps = ["1-initial", "2-candidate", "3-weights", "4-promote"];
+    let mut refused = Vec::new();
+    let mut tried = 0;
+    for environment in ["kserve-modelmesh-istio", "kserve", "deployment-istio", "deployment-gtw"] {
+        for step in steps {
+            let values = shared.join(format!("oracle/{environment}-blue-green-{step}/values.yaml"));
+            for version in ["v1beta1", "v1"] {
+                let rendered = Command::new(env!("CARGO_BIN_EXE_r8"))
+                    .args(["render", "wisdom", "-n", "default", "--api-version", version, "-f"])
+                    .arg(&values)
+                    .output()
+                    .unwrap();
+                assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+                let mut applied = Command::new(&kubectl)
+                    .args(["--kubeconfig", &kubeconfig, "apply", "--dry-run=server", "-f", "-"])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                std::io::Write::write_all(&mut applied.stdin.take().unwrap(), &rendered.stdout).unwrap();
+                let applied = applied.wait_with_output().unwrap();
+                tried += 1;
+                if !applied.status.success() {
+                    refused
+                        .push(format!("{environment} {step} {version}: {}", String::from_utf8_lossy(&applied.stderr)));
+                }
+            }
+        }
+    }
+    drop(server.stdin.take());
+    server.wait().unwrap();
+    assert_eq!(tried, 32);
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}

@@ -1,0 +1,76 @@
+//! The real parts that tests ask: small Go programs below `tests/`, built on first use into `target/parts`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+/// Whether tests may build and ask the real parts; says so when not.
+pub fn wanted() -> bool {
+    let wanted = std::env::var_os("R8_TEST_INTEROP").is_some();
+    if !wanted {
+        eprintln!("skipped: set R8_TEST_INTEROP=1 to build and ask the real parts (needs Go)");
+    }
+    wanted
+}
+
+/// Builds a package of the module `tests/MODULE` and gives the program's path.
+pub fn build(module: &str, package: &str, program: &str) -> PathBuf {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root.join("target").into()));
+    let path = target.join("parts").join(program);
+    let done = Command::new("go")
+        .args(["build", "-ldflags=-s -w", "-o"])
+        .arg(&path)
+        .arg(package)
+        .current_dir(root.join("tests").join(module))
+        .status()
+        .expect("Go is installed");
+    assert!(done.success(), "tests/{module} does not build");
+    path
+}
+
+/// A running part that answers one line of JSON with another.
+pub struct Part {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Part {
+    /// Builds and starts the program of `tests/MODULE`.
+    pub fn start(module: &str) -> Part {
+        let mut child = Command::new(build(module, ".", module))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program was just built");
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        Part { child, input, output }
+    }
+
+    /// Asks; gives what stands below `ok`, or the text below `error`.
+    pub fn ask(&mut self, request: &Value) -> Result<Value, String> {
+        let input = self.input.as_mut().expect("it is open");
+        writeln!(input, "{request}").expect("the part reads");
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("the part answers");
+        let mut answer: Value = serde_json::from_str(&line).expect("the part answers JSON");
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(answer["ok"].take()),
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.input.take();
+        let _ = self.child.wait();
+    }
+}
