@@ -1,6 +1,7 @@
 //! Kubernetes objects with a key and a role, in the order in which they can be applied, and how they are written.
 
 mod read;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use read::{ReadError, read_documents};
+pub use write::yaml;
 
 /// What makes two objects the same one: everything but the version of the API.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,27 +242,6 @@ impl Manifests {
     pub fn to_yaml(&self) -> Result<String, ManifestError> {
         self.0.iter().map(Manifest::to_yaml).collect()
     }
-}
-
-/// Writes a value as YAML that YAML 1.1 and 1.2 readers read back unchanged.
-///
-/// # Errors
-///
-/// [`ManifestError::Write`].
-pub fn yaml(value: &Value) -> Result<String, ManifestError> {
-    let options = serde_saphyr::ser_options! {
-        compact_list_indent: true,
-        prefer_block_scalars: true,
-        // Long lines are never folded: a folded text is harder to compare and to search.
-        folded_wrap_chars: 1_000_000,
-        min_fold_chars: 1_000_000,
-    };
-    let mut text = serde_saphyr::to_string_with_options(value, options)
-        .map_err(|error| ManifestError::Write(error.to_string()))?;
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
