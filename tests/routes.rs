@@ -1,6 +1,8 @@
 //! Every environment and strategy × 1 to 4 versions × every subset of ready versions × weights with zeros: the route gives
 //! the shares of the reference below, which is written here apart from the code.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use r8::render::{Rendered, render};
@@ -207,4 +209,77 @@ fn the_route_is_read_back_from_the_routemap() {
         let weights = route.in_force(|_| true);
         assert_eq!(read.at(&weights).unwrap().object, route.at(&weights).unwrap().object);
     });
+}
+
+/// A Service with one port that Istio knows the protocol of.
+fn service(namespace: &str, name: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"ports": [{"name": "http2", "port": port}], "selector": {"app": name}},
+    })
+}
+
+/// Where Istio sends a request, by version.
+fn istio_shares(answer: &Value) -> BTreeMap<usize, f64> {
+    let clusters = answer["clusters"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
+    let mut shares = BTreeMap::new();
+    for cluster in clusters {
+        assert_ne!(cluster["unknown"], true, "no such cluster: {answer:#}");
+        let version = cluster["responseAdd"]["app-version"].as_str().unwrap_or_else(|| panic!("{answer:#}"));
+        *shares.entry(index_of(version)).or_insert(0.0) += cluster["share"].as_f64().unwrap();
+    }
+    shares
+}
+
+fn alike(found: &BTreeMap<usize, f64>, expected: &BTreeMap<usize, f64>) -> bool {
+    found.len() == expected.len()
+        && expected.iter().all(|(index, share)| found.get(index).is_some_and(|found| (found - share).abs() < 1e-6))
+}
+
+#[test]
+fn istio_sends_requests_where_r8_means_them_to_go() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut part = parts::Part::start("istio");
+    let environments = ["deployment-istio", "deployment-gtw", "kserve-standard", "kserve-modelmesh-istio"];
+    let mut asked = 0;
+    each(|environment, strategy, wanted, route, ready| {
+        if !environments.contains(&environment) || wanted.len() > 3 || wanted.first() == Some(&100) {
+            return;
+        }
+        let rendered = rendered(environment, strategy, wanted);
+        let mut objects: Vec<Value> = rendered.manifests.iter().map(|manifest| manifest.object.clone()).collect();
+        objects.retain(|object| ["Service", "ServiceEntry"].iter().any(|kind| object["kind"] == *kind));
+        objects.push(route.at(&route.in_force(|index| ready[index])).unwrap().object);
+        objects.push(service("istio-system", "istio-ingressgateway", 80));
+        objects.push(service("modelmesh-serving", "modelmesh-serving", 8033));
+        if environment == "kserve-standard" {
+            objects.extend((0..wanted.len()).map(|index| service("default", &format!("app-{index}-predictor"), 80)));
+        }
+        let port = if environment == "kserve-modelmesh-istio" { 8033 } else { 80 };
+        let request = |headers: Value| json!({"namespace": "default", "host": "app.default", "port": port, "path": "/get", "headers": headers});
+        let requests = json!([request(json!({})), request(json!({"traffic": "test"}))]);
+        let answer = part.ask(&json!({"op": "route", "objects": objects, "requests": requests}));
+        let answer = answer.unwrap_or_else(|error| panic!("{environment}/{strategy}: {error}"));
+        let reads = strategy != "canary";
+        let mut weights = if reads { wanted.to_vec() } else { vec![1; wanted.len()] };
+        if strategy == "mirror" {
+            weights[0] = 1;
+        }
+        let expected = reference(strategy, &weights, ready);
+        let tested = match expected.matched.first() {
+            Some(first) => BTreeMap::from([(*first, 1.0)]),
+            None => expected.others.clone(),
+        };
+        for (index, expected) in [&expected.others, &tested].into_iter().enumerate() {
+            let found = istio_shares(&answer["answers"][index]);
+            let place = format!("{environment}/{strategy} {wanted:?} ready {ready:?}");
+            assert!(alike(&found, expected), "{place}: {found:?}, meant {expected:?}: {answer:#}");
+        }
+        let mirrors = answer["answers"][0]["mirrors"].as_array().map_or(0, Vec::len);
+        assert_eq!(mirrors, expected.mirrored.len(), "{environment}/{strategy} {wanted:?} ready {ready:?}");
+        asked += 1;
+    });
+    assert!(asked > 100, "{asked} routes were asked for");
 }

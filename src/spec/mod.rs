@@ -77,13 +77,13 @@ fn environment(root: &Node, catalog: &Catalog) -> Result<crate::templates::Envir
     };
     let names = catalog.names();
     let Some(node) = root.get("environment") else {
-        let hint = format!("write `environment: NAME`; there are {}", names.join(", "));
+        let hint = format!("write `environment: NAME`, one of {}", names.join(", "));
         return Err(error(Problem::Missing("environment".into()), None, hint));
     };
     let Some(name) = node.as_str() else {
         let found = walk::describe(node);
         let problem = Problem::Type { key: "environment".into(), expected: "a string".into(), found };
-        return Err(error(problem, Some(node), format!("there are {}", names.join(", "))));
+        return Err(error(problem, Some(node), format!("choose one of {}", names.join(", "))));
     };
     catalog
         .environment(name)

@@ -10,7 +10,7 @@ use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
 /// The deepest nesting: that of JSON readers, which Helm's records are read with.
 const MAX_DEPTH: usize = 128;
 /// The most nodes of one text, counted after aliases are followed.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 400_000;
 /// Stands for the merge key, which a quoted `<<` is not; no text of a file can hold U+0000.
 const MERGE: &str = "\0<<";
 /// The largest text.
