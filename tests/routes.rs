@@ -5,10 +5,10 @@ mod parts;
 
 use std::collections::BTreeMap;
 
-use r8::render::{Rendered, render};
+use r8::render::{RenderErrors, Rendered, render};
 use r8::route::Route;
 use r8::spec::{Identity, ReleaseSpec, Unknown};
-use r8::templates::Catalog;
+use r8::templates::{Catalog, File};
 use r8::values::{Source, SourceName, load};
 use serde_json::{Value, json};
 
@@ -21,15 +21,20 @@ struct Traffic {
     matched: Vec<usize>,
     /// Versions that get copies, with the percentage.
     mirrored: BTreeMap<usize, u64>,
+    /// Versions that have a route of their own for requests with their name in the header `branch`, in order.
+    named: Vec<usize>,
 }
 
 /// The reference: weights in force are those of ready versions, and the primary's 1 when that leaves none.
-fn reference(strategy: &str, weights: &[u32], ready: &[bool]) -> Traffic {
+fn reference(environment: &str, strategy: &str, weights: &[u32], ready: &[bool]) -> Traffic {
     let mut force: Vec<u32> =
         weights.iter().zip(ready).map(|(weight, ready)| if *ready { *weight } else { 0 }).collect();
     if force.iter().sum::<u32>() == 0 {
         force[0] = 1;
     }
+    // The split of kserve blue-green sends a request to itself again with a header that names the version.
+    let named = strategy == "blue-green" && (environment == "kserve" || environment.starts_with("kserve-0."));
+    let named: Vec<usize> = (0..force.len()).filter(|index| named && (*index == 0 || force[*index] > 0)).collect();
     let candidates = || force.iter().enumerate().skip(1).filter(|(_, weight)| **weight > 0);
     let only_primary = BTreeMap::from([(0, 1.0)]);
     match strategy {
@@ -37,17 +42,19 @@ fn reference(strategy: &str, weights: &[u32], ready: &[bool]) -> Traffic {
             let sum: f64 = force.iter().map(|weight| f64::from(*weight)).sum();
             let shares = force.iter().enumerate().filter(|(_, weight)| **weight > 0);
             let others = shares.map(|(index, weight)| (index, f64::from(*weight) / sum)).collect();
-            Traffic { others, matched: vec![], mirrored: BTreeMap::new() }
+            Traffic { others, matched: vec![], mirrored: BTreeMap::new(), named }
         }
         "canary" => Traffic {
             others: only_primary,
             matched: candidates().map(|(index, _)| index).collect(),
             mirrored: BTreeMap::new(),
+            named,
         },
         "mirror" => Traffic {
             others: only_primary,
             matched: vec![],
             mirrored: candidates().map(|(index, weight)| (index, u64::from(*weight))).collect(),
+            named,
         },
         other => panic!("no reference for {other}"),
     }
@@ -61,7 +68,7 @@ fn traffic(object: &Value) -> Traffic {
         Some("HTTPRoute") => (&spec["rules"], "backendRefs", 1),
         kind => panic!("{kind:?}"),
     };
-    let mut found = Traffic { others: BTreeMap::new(), matched: vec![], mirrored: BTreeMap::new() };
+    let mut found = Traffic { others: BTreeMap::new(), matched: vec![], mirrored: BTreeMap::new(), named: vec![] };
     let rules = rules.as_array().unwrap();
     for (position, rule) in rules.iter().enumerate() {
         let destinations = rule[list].as_array().unwrap();
@@ -76,6 +83,8 @@ fn traffic(object: &Value) -> Traffic {
         let matches = if matches.is_null() { &rule["matches"] } else { matches };
         if matches.is_null() {
             assert_eq!(position, rules.len() - 1, "a rule for every request stands before another");
+            let alone = destinations.len() == 1 && version(&destinations[0]) == 0;
+            assert!(!alone || destinations[0]["weight"].is_null(), "a primary alone has a weight: {rule}");
             for (item, weight) in destinations.iter().zip(&weights) {
                 assert!(*weight > 0, "a destination of weight 0: {rule}");
                 let share = *weight as f64 / sum as f64;
@@ -90,6 +99,7 @@ fn traffic(object: &Value) -> Traffic {
         } else {
             // The named route of kserve blue-green, to which the split sends a request with the header `branch`.
             assert_eq!(matches[0]["headers"]["branch"]["exact"], json!(format!("app-{}", version(&destinations[0]))));
+            found.named.push(version(&destinations[0]));
         }
     }
     assert!(!found.others.is_empty(), "requests that no match claims have nowhere to go: {object}");
@@ -113,6 +123,15 @@ fn index_of(name: &str) -> usize {
 }
 
 fn rendered(environment: &str, strategy: &str, weights: &[u32]) -> Rendered {
+    rendered_with(&Catalog::embedded(), environment, strategy, weights).unwrap()
+}
+
+fn rendered_with(
+    catalog: &Catalog,
+    environment: &str,
+    strategy: &str,
+    weights: &[u32],
+) -> Result<Rendered, RenderErrors> {
     let mut text = format!("environment: {environment}\napplication:\n  strategy: {strategy}\n  versions:\n");
     let reads = |strategy: &str| strategy == "blue-green" || strategy == "mirror" || environment.starts_with("kserve");
     for (index, weight) in weights.iter().enumerate() {
@@ -131,10 +150,9 @@ fn rendered(environment: &str, strategy: &str, weights: &[u32]) -> Rendered {
     let sources = [Source { name: SourceName::Stdin, text: text.clone() }];
     let values = load(&sources).unwrap();
     let identity = Identity { release: Some("app".into()), namespace: "default".into() };
-    let catalog = Catalog::embedded();
-    let (spec, _) = ReleaseSpec::decode(&values, &catalog, &identity, Unknown::Refuse)
+    let (spec, _) = ReleaseSpec::decode(&values, catalog, &identity, Unknown::Refuse)
         .unwrap_or_else(|error| panic!("{error}\n{text}"));
-    render(&spec, &catalog).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    render(&spec, catalog)
 }
 
 /// Calls `check` with every environment, strategy, wanted weights, route and readiness.
@@ -180,7 +198,7 @@ fn every_route_gives_the_shares_of_the_reference() {
         if strategy == "mirror" {
             weights[0] = 1;
         }
-        let expected = reference(strategy, &weights, ready);
+        let expected = reference(environment, strategy, &weights, ready);
         assert_eq!(traffic(&object), expected, "{environment}/{strategy} {wanted:?} ready {ready:?}: {object:#}");
     });
     assert!(count > 1000, "{count} routes");
@@ -267,7 +285,7 @@ fn istio_sends_requests_where_r8_means_them_to_go() {
         if strategy == "mirror" {
             weights[0] = 1;
         }
-        let expected = reference(strategy, &weights, ready);
+        let expected = reference(environment, strategy, &weights, ready);
         let tested = match expected.matched.first() {
             Some(first) => BTreeMap::from([(*first, 1.0)]),
             None => expected.others.clone(),
@@ -282,4 +300,85 @@ fn istio_sends_requests_where_r8_means_them_to_go() {
         asked += 1;
     });
     assert!(asked > 100, "{asked} routes were asked for");
+}
+
+/// Whether a catalog gives a wrong route, or none, for two or three versions.
+fn is_found_out(catalog: &Catalog) -> bool {
+    for environment in catalog.environments() {
+        for strategy in environment.strategies.iter().filter(|strategy| *strategy != "none") {
+            let most = if strategy == "mirror" { 2 } else { 3 };
+            for wanted in (2..=most).map(|versions| [50, 30, 20][..versions].to_vec()) {
+                let Ok(rendered) = rendered_with(catalog, &environment.name, strategy, &wanted) else { return true };
+                let route = rendered.route.unwrap();
+                for subset in 0..1_u32 << wanted.len() {
+                    let ready: Vec<bool> = (0..wanted.len()).map(|index| subset & 1 << index != 0).collect();
+                    let Ok(manifest) = route.at(&route.in_force(|index| ready[index])) else { return true };
+                    let name = environment.name.as_str();
+                    let reads = strategy != "canary" || name == "kserve" || name.starts_with("kserve-0.");
+                    let mut weights = if reads { wanted.clone() } else { vec![1; wanted.len()] };
+                    if strategy == "mirror" {
+                        weights[0] = 1;
+                    }
+                    let expected = reference(name, strategy, &weights, &ready);
+                    let found = std::panic::catch_unwind(|| traffic(&manifest.object));
+                    if found.map_or(true, |found| found != expected) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Takes the gate that begins in line `at` away and keeps what it guards, or shuts it for good.
+fn without_gate(text: &str, at: usize, shut: bool) -> String {
+    let mut depth = 0;
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let begins = line.starts_with("{% call when(");
+        let ends = line.starts_with("{% endcall %}");
+        if number == at {
+            depth = 1;
+            if shut {
+                lines.push("{% call when([]) %}");
+            }
+            continue;
+        }
+        if depth > 0 {
+            depth += usize::from(begins);
+            depth -= usize::from(ends);
+            if depth == 0 && ends && number > at && !shut {
+                continue;
+            }
+        }
+        lines.push(line);
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn no_gate_of_any_template_can_be_removed_or_shut_unnoticed() {
+    assert!(!is_found_out(&Catalog::embedded()));
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut unnoticed = Vec::new();
+    let mut tried = 0;
+    for file in Catalog::embedded().files() {
+        for (number, line) in file.text.lines().enumerate() {
+            if !line.starts_with("{% call when(") {
+                continue;
+            }
+            for shut in [false, true] {
+                let text = without_gate(&file.text, number, shut);
+                let changed = File { path: file.path.clone(), text };
+                tried += 1;
+                if !is_found_out(&Catalog::embedded().with_files(vec![changed]).unwrap()) {
+                    unnoticed.push(format!("{}:{} shut: {shut}", file.path, number + 1));
+                }
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(tried >= 36, "{tried} changes were tried");
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
