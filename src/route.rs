@@ -62,6 +62,8 @@ pub struct Route {
     wanted: Vec<u32>,
     key: ObjectKey,
     template: String,
+    /// The weights in force when every version is ready, and the route with them: the one that is asked for most.
+    settled: Option<Box<(Vec<u32>, Manifest)>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -82,9 +84,12 @@ impl Route {
         let parts = parse(&open, wanted.len())?;
         let key =
             ObjectKey { group: String::new(), kind: String::new(), namespace: String::new(), name: String::new() };
-        let mut route = Route { open, parts, wanted, key, template: template.to_owned() };
+        let mut route = Route { open, parts, wanted, key, template: template.to_owned(), settled: None };
         route.at(&route.in_force(|index| index == 0))?;
-        route.key = route.at(&route.in_force(|_| true))?.key;
+        let weights = route.in_force(|_| true);
+        let manifest = route.at(&weights)?;
+        route.key = manifest.key.clone();
+        route.settled = Some(Box::new((weights, manifest)));
         Ok(route)
     }
 
@@ -122,6 +127,9 @@ impl Route {
     ///
     /// [`RouteError::Yaml`], [`RouteError::Object`] and [`RouteError::Count`].
     pub fn at(&self, weights: &[u32]) -> Result<Manifest, RouteError> {
+        if let Some(settled) = self.settled.as_deref().filter(|settled| settled.0 == weights) {
+            return Ok(settled.1.clone());
+        }
         let mut documents = read_documents(&self.text_at(weights))?;
         let (Some(object), None) = (documents.pop(), documents.pop()) else {
             return Err(RouteError::Count(documents.len()));
