@@ -168,16 +168,20 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
-/// A line without the value of a key that sounds like a secret, its length kept.
+/// A line without what stands behind the first key that sounds like a secret, wherever in the line the key is.
 fn masked(line: &str) -> String {
-    let Some(end) = line.find([':', '=']) else { return line.to_owned() };
-    let (key, value) = line.split_at(end + 1);
-    let plain = key.to_ascii_lowercase().replace(['-', '_'], "");
-    let reference = ["secretkey", "secretname", "keyref"].iter().any(|word| plain.contains(word));
-    if reference || value.trim().is_empty() || !SECRET.iter().any(|word| plain.contains(word)) {
-        return line.to_owned();
+    let plain = line.to_ascii_lowercase();
+    let reference = |key: &str| ["secretkey", "secretname", "keyref"].iter().any(|word| key.contains(word));
+    let mut start = 0;
+    for (end, _) in plain.match_indices([':', '=']) {
+        let key = plain.get(start..end).unwrap_or_default().replace(['-', '_'], "");
+        if SECRET.iter().any(|word| key.contains(word)) && !reference(&key) {
+            let (shown, hidden) = line.split_at(end + 1);
+            return shown.chars().chain(hidden.chars().map(|c| if c.is_whitespace() { c } else { '•' })).collect();
+        }
+        start = end + 1;
     }
-    key.chars().chain(value.chars().map(|c| if c.is_whitespace() { c } else { '•' })).collect()
+    line.to_owned()
 }
 
 #[cfg(test)]
@@ -200,6 +204,8 @@ mod tests {
     #[test]
     fn a_secret_is_not_shown() {
         assert_eq!(masked("  dbPassword: hunter2"), "  dbPassword: •••••••");
+        assert_eq!(masked("a: {nmae: x, password: y}"), "a: {nmae: x, password: ••");
+        assert_eq!(masked("a.nmae=1,a.password=y"), "a.nmae=1,a.password=•");
         assert_eq!(masked("serving.kserve.io/secretKey: localMinIO"), "serving.kserve.io/secretKey: localMinIO");
     }
 }
