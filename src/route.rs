@@ -4,7 +4,6 @@
 //! (`spec/chart.md` of the Iter8 chart names them): a gate `{{- if gt (index .Weights K) 0 }}`, of one or, joined by `or`,
 //! of several tests; its `{{- end }}`; and the weight `{{ index .Weights K }}`.
 
-use regex_lite::Regex;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -190,11 +189,6 @@ impl Route {
 
 /// Splits the open text into literal texts and actions, with Go's trimming of blanks beside `{{-` and `-}}`.
 fn parse(open: &str, versions: usize) -> Result<Vec<Part>, RouteError> {
-    let test = r"gt \(index \.Weights ([0-9]{1,9})\) 0";
-    let grammar = Regex::new(&format!(
-        r"^(?:(?P<end>end)|index \.Weights (?P<weight>[0-9]{{1,9}})|if (?P<one>{test})|if or(?P<many>(?: \({test}\))+))$"
-    ));
-    let (Ok(grammar), Ok(numbers)) = (grammar, Regex::new(r"Weights ([0-9]+)")) else { return Ok(Vec::new()) };
     let (mut parts, mut gates): (Vec<Part>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
     let (mut rest, mut line, mut trim) = (open, 1, false);
     while let Some(start) = rest.find("{{") {
@@ -211,32 +205,32 @@ fn parse(open: &str, versions: usize) -> Result<Vec<Part>, RouteError> {
             inner.trim_start_matches("- ").trim_end_matches(" -").split_whitespace().collect::<Vec<_>>().join(" ");
         let literal = if trim { literal.trim_start() } else { literal };
         parts.push(Part::Text(if before { literal.trim_end() } else { literal }.to_owned()));
-        let Some(found) = grammar.captures(&words) else {
+        let Some(found) = Action::parse(&words) else {
             return Err(RouteError::Action { line, action: words });
         };
-        let index = |text: &str| -> Result<usize, RouteError> {
-            let index = text.parse().unwrap_or(usize::MAX);
+        let known = |index: usize| -> Result<usize, RouteError> {
             if index >= versions {
                 return Err(RouteError::Index { line, index, last: versions.saturating_sub(1) });
             }
             Ok(index)
         };
-        if let Some(number) = found.name("weight") {
-            parts.push(Part::Weight(index(number.as_str())?));
-        } else if found.name("end").is_some() {
-            let (gate, _) = gates.pop().ok_or(RouteError::Unbalanced { line })?;
-            let end = parts.len();
-            if let Some(Part::Gate(_, target)) = parts.get_mut(gate) {
-                *target = end;
+        match found {
+            Action::Weight(index) => parts.push(Part::Weight(known(index)?)),
+            Action::End => {
+                let (gate, _) = gates.pop().ok_or(RouteError::Unbalanced { line })?;
+                let end = parts.len();
+                if let Some(Part::Gate(_, target)) = parts.get_mut(gate) {
+                    *target = end;
+                }
             }
-        } else {
-            if gates.len() >= MAX_GATES {
-                return Err(RouteError::Unbalanced { line });
+            Action::If(tests) => {
+                if gates.len() >= MAX_GATES {
+                    return Err(RouteError::Unbalanced { line });
+                }
+                let tests = tests.into_iter().map(known).collect::<Result<_, _>>()?;
+                gates.push((parts.len(), line));
+                parts.push(Part::Gate(tests, usize::MAX));
             }
-            let tests = numbers.captures_iter(&words).filter_map(|number| number.get(1));
-            let tests = tests.map(|number| index(number.as_str())).collect::<Result<_, _>>()?;
-            gates.push((parts.len(), line));
-            parts.push(Part::Gate(tests, usize::MAX));
         }
         line += action.matches('\n').count();
         trim = behind;
@@ -247,6 +241,38 @@ fn parse(open: &str, versions: usize) -> Result<Vec<Part>, RouteError> {
         Some((_, line)) => Err(RouteError::Unbalanced { line: *line }),
         None => Ok(parts),
     }
+}
+
+/// What stands between `{{` and `}}`.
+enum Action {
+    Weight(usize),
+    If(Vec<usize>),
+    End,
+}
+
+impl Action {
+    /// Reads one of the three actions; its words are joined by single blanks.
+    fn parse(words: &str) -> Option<Action> {
+        if words == "end" {
+            return Some(Action::End);
+        }
+        if let Some(index) = words.strip_prefix("index .Weights ") {
+            return number(index).map(Action::Weight);
+        }
+        let tests = words.strip_prefix("if ")?;
+        let tests = match tests.strip_prefix("or ") {
+            Some(many) => many.strip_prefix('(')?.strip_suffix(')')?.split(") (").collect(),
+            None => vec![tests],
+        };
+        let index = |test: &str| number(test.strip_prefix("gt (index .Weights ")?.strip_suffix(") 0")?);
+        tests.into_iter().map(index).collect::<Option<_>>().map(Action::If)
+    }
+}
+
+/// An index of at most nine digits.
+fn number(text: &str) -> Option<usize> {
+    let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -285,6 +311,37 @@ mod tests {
     #[test]
     fn all_weights_0_mean_the_primary() {
         assert_eq!(text("a: {{ index .Weights 0 }}{{ index .Weights 1 }}\n", &[0, 0]), "a: 10\n");
+    }
+
+    #[test]
+    fn only_the_three_actions_of_a_routemap_are_read() {
+        let known = [
+            "end",
+            "index .Weights 7",
+            "if gt (index .Weights 0) 0",
+            "if or (gt (index .Weights 0) 0) (gt (index .Weights 1) 0)",
+        ];
+        for words in known {
+            assert!(Action::parse(words).is_some(), "{words}");
+        }
+        for words in [
+            "else",
+            "if",
+            "if true",
+            "if (index .Weights 0) 0",
+            "if or",
+            "if or gt (index .Weights 0) 0",
+            "if or ()",
+            "if gt (index .Weights 0) 1",
+            "if gt (index .Weights -1) 0",
+            "index .Weights",
+            "index .Weights 1234567890",
+            "index .Weights +1",
+            "if or (gt (index .Weights 0) 0) (index .Weights 1) 0)",
+            "if gt (index .Weights 0) 0) (gt (index .Weights 1) 0",
+        ] {
+            assert!(Action::parse(words).is_none(), "{words}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("values", &[], &["serde", "indexmap", "granit_parser"]),
     ("manifest", &[], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
-    ("route", &["manifest"], &["regex_lite"]),
-    ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
+    ("route", &["manifest"], &[]),
+    ("spec", &["values", "templates"], &["serde", "similar"]),
     ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
     (
         "cli",

@@ -73,7 +73,7 @@ fn check(name: &str, request: &Request, report: &mut Report<'_>) -> Result<(Stri
     for subset in 0..subsets {
         let ready = (0..versions).filter(|index| subsets == 1 || subset & (1 << index) != 0).collect();
         let options = Options { routing: Routing::Both, api_version: ApiVersion::V1beta1, ready: Some(ready) };
-        let manifests = rendered.select(&options).map_err(Failure::Render)?;
+        let manifests = rendered.clone().select(&options).map_err(Failure::Render)?;
         manifests.to_yaml().map_err(|error| Failure::Render(error.into()))?;
         objects = manifests.len();
     }

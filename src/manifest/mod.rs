@@ -1,5 +1,6 @@
 //! Kubernetes objects with a key and a role, in the order in which they can be applied, and how they are written.
 
+mod plain;
 mod read;
 mod write;
 
@@ -241,6 +242,15 @@ impl Manifests {
     /// [`ManifestError::Write`].
     pub fn to_yaml(&self) -> Result<String, ManifestError> {
         self.0.iter().map(Manifest::to_yaml).collect()
+    }
+}
+
+impl IntoIterator for Manifests {
+    type Item = Manifest;
+    type IntoIter = std::vec::IntoIter<Manifest>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -6,6 +6,8 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Tag, options};
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
+use super::plain;
+
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 128;
 /// The most nodes of one text, counted after aliases are followed.
@@ -31,6 +33,14 @@ pub struct ReadError {
 ///
 /// Text that is no YAML, a key that stands twice, nesting deeper than 128 levels, an alias bomb.
 pub fn read_documents(text: &str) -> Result<Vec<Value>, ReadError> {
+    match plain::read(text) {
+        Some(documents) => Ok(documents.into_iter().filter(|document| !document.is_null()).collect()),
+        None => read_fully(text),
+    }
+}
+
+/// Reads any YAML.
+pub(super) fn read_fully(text: &str) -> Result<Vec<Value>, ReadError> {
     let options: Options = options! { emit_comments: false };
     let mut reader = Reader::default();
     let mut documents = Vec::new();
@@ -142,7 +152,8 @@ fn count(value: &Value) -> usize {
     }
 }
 
-fn key_text(value: Value) -> Result<String, String> {
+/// The text of a key: booleans and numbers become text.
+pub(super) fn key_text(value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
         Value::Bool(value) => Ok(value.to_string()),
@@ -152,7 +163,8 @@ fn key_text(value: Value) -> Result<String, String> {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+/// What a scalar means to `kubectl`.
+pub(super) fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let string = || Ok(Value::String(text.to_owned()));
     if style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str")) {
         return string();
@@ -193,7 +205,11 @@ fn number(text: &str) -> Option<Number> {
     }
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     let value: f64 = if plain { digits.parse().ok()? } else { return None };
-    let value = if negative { -value } else { value };
+    integral(if negative { -value } else { value })
+}
+
+/// A number of the float's value: an integer where it is one; none for infinities and NaN.
+pub(super) fn integral(value: f64) -> Option<Number> {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return Some((value as i64).into());
     }

@@ -174,14 +174,12 @@ impl Rendered {
     /// # Errors
     ///
     /// Two objects with one key.
-    pub fn select(&self, options: &Options) -> Result<Manifests, RenderErrors> {
+    pub fn select(self, options: &Options) -> Result<Manifests, RenderErrors> {
         let weights = options.routing != Routing::Route;
-        let wanted = |manifest: &&Manifest| weights || !matches!(manifest.role, Role::Weights(_));
-        let mut list: Vec<Manifest> = self.manifests.iter().filter(wanted).cloned().collect();
-        if let Some(routemap) = self.routemap.as_ref().filter(|_| weights) {
-            list.push(routemap.clone());
-        }
-        if let Some(route) = self.route.as_ref().filter(|_| options.routing != Routing::Routemap) {
+        let wanted = |manifest: &Manifest| weights || !matches!(manifest.role, Role::Weights(_));
+        let mut list: Vec<Manifest> = self.manifests.into_iter().filter(wanted).collect();
+        list.extend(self.routemap.filter(|_| weights));
+        if let Some(route) = self.route.filter(|_| options.routing != Routing::Routemap) {
             let ready = |index: usize| options.ready.as_ref().is_none_or(|ready| ready.contains(&index));
             let manifest = route.at(&route.in_force(ready));
             list.push(manifest.map_err(|error| RenderErrors::internal(error.to_string()))?);
