@@ -16,12 +16,15 @@
 //! `resources` (`gvrShort`, `name`, `namespace`), `routemapWeight`, one map per object (`metadata`, `spec`, `name`,
 //! `namespace`), and the environment's own keys. What is not set is undefined.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use minijinja::value::{Serde, Value};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value as Json, json};
 
-use crate::spec::{ReleaseSpec, Version};
+use crate::spec::{Destination, Object, ReleaseSpec, Version};
 
 /// The names of one release.
 pub(super) struct Context {
@@ -46,7 +49,7 @@ impl Context {
             "elsewhere": elsewhere(spec),
         });
         let Json::Object(names) = names else { return Context { names: Map::new(), versions: Vec::new() } };
-        let versions = application.versions.iter().map(|item| Value::from(Serde(version(item)))).collect();
+        let versions = application.versions.iter().map(|item| Value::from(Serde(Names(item)))).collect();
         Context { names, versions }
     }
 
@@ -72,49 +75,104 @@ impl Context {
     }
 }
 
-fn version(version: &Version) -> Json {
-    let mut names = version.fields.clone();
-    let mut put = |key: &str, value: Json| names.insert(key.to_owned(), value);
-    put("index", version.index.into());
-    put("path", format!("application.versions[{}]", version.index).into());
-    put("name", version.name.clone().into());
-    put("namespace", version.namespace.clone().into());
-    put("weight", version.weight.into());
-    if let Some(weight) = version.routemap_weight {
-        put("routemapWeight", weight.into());
-    }
-    if let Some(matches) = &version.matches {
-        put("match", matches.clone());
-    }
-    let resource = |resource: &str, name: &str, namespace: &str| json!({"gvrShort": resource, "name": name, "namespace": namespace});
-    let mut resources: Vec<Json> = Vec::new();
-    for object in &version.objects {
-        resources.push(resource(&object.resource, &object.name, &object.namespace));
-        let mut slot = Map::new();
-        slot.insert("name".into(), object.name.clone().into());
-        slot.insert("namespace".into(), object.namespace.clone().into());
-        slot.insert("metadata".into(), object.metadata.clone());
-        if let Some(spec) = &object.spec {
-            slot.insert("spec".into(), spec.clone());
+/// A version under the names that templates use.
+struct Names<'a>(&'a Version);
+
+impl Serialize for Names<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let version = self.0;
+        let mut names = serializer.serialize_map(None)?;
+        for (key, value) in &version.fields {
+            names.serialize_entry(key, value)?;
         }
-        put(&object.slot, slot.into());
+        names.serialize_entry("index", &version.index)?;
+        names.serialize_entry("path", &format_args!("application.versions[{}]", version.index))?;
+        names.serialize_entry("name", &version.name)?;
+        names.serialize_entry("namespace", &version.namespace)?;
+        names.serialize_entry("weight", &version.weight)?;
+        if let Some(weight) = version.routemap_weight {
+            names.serialize_entry("routemapWeight", &weight)?;
+        }
+        if let Some(matches) = &version.matches {
+            names.serialize_entry("match", matches)?;
+        }
+        for object in &version.objects {
+            names.serialize_entry(&object.slot, &Slot::new(object))?;
+        }
+        names.serialize_entry("resources", &resources(version))?;
+        if let Some(destination) = &version.destination {
+            names.serialize_entry("destination", &Target::new(destination))?;
+        }
+        names.end()
     }
+}
+
+/// One object of a version.
+#[derive(Serialize)]
+struct Slot<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    metadata: &'a Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec: Option<&'a Json>,
+}
+
+impl Slot<'_> {
+    fn new(object: &Object) -> Slot<'_> {
+        Slot {
+            name: &object.name,
+            namespace: &object.namespace,
+            metadata: &object.metadata,
+            spec: object.spec.as_ref(),
+        }
+    }
+}
+
+/// What answers a version's requests.
+#[derive(Serialize)]
+struct Target<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    host: &'a str,
+    port: u16,
+}
+
+impl Target<'_> {
+    fn new(destination: &Destination) -> Target<'_> {
+        Target {
+            name: &destination.name,
+            namespace: &destination.namespace,
+            host: &destination.host,
+            port: destination.port,
+        }
+    }
+}
+
+/// One resource of a routemap's version.
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(rename = "gvrShort")]
+    gvr_short: &'a str,
+    name: Cow<'a, str>,
+    namespace: &'a str,
+}
+
+/// The resources whose readiness the Iter8 controller looks at, the weight configuration last.
+fn resources(version: &Version) -> Vec<Resource<'_>> {
+    let mut resources: Vec<Resource<'_>> = version
+        .objects
+        .iter()
+        .map(|object| Resource {
+            gvr_short: &object.resource,
+            name: Cow::Borrowed(&object.name),
+            namespace: &object.namespace,
+        })
+        .collect();
     if version.has_config {
-        resources.push(resource("cm", &format!("{}-weight-config", version.name), &version.namespace));
+        let name = Cow::Owned(format!("{}-weight-config", version.name));
+        resources.push(Resource { gvr_short: "cm", name, namespace: &version.namespace });
     }
-    put("resources", resources.into());
-    if let Some(destination) = &version.destination {
-        put(
-            "destination",
-            json!({
-                "name": destination.name,
-                "namespace": destination.namespace,
-                "host": destination.host,
-                "port": destination.port,
-            }),
-        );
-    }
-    names.into()
+    resources
 }
 
 /// Destinations outside the application's namespace, by namespace.

@@ -21,6 +21,11 @@ pub(super) fn engine(catalog: &Catalog) -> Environment<'static> {
         if value.is_safe() {
             return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
         }
+        if let Some(text) = value.as_str().filter(|text| text.bytes().all(is_harmless)) {
+            out.write_str("\"")?;
+            out.write_str(text)?;
+            return out.write_str("\"").map_err(Error::from);
+        }
         let text = whole_value(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
         out.write_str(&text).map_err(Error::from)
     });
@@ -37,6 +42,11 @@ fn whole_value(value: &Value) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Escaping(CompactFormatter)))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether a byte of a string stands in JSON as it is; [`Escaping`] decides on all others.
+fn is_harmless(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.' | b'/' | b':' | b'_')
 }
 
 /// JSON whose strings hold nothing that Go's template engine, its HTML mode or a YAML 1.1 reader acts on.

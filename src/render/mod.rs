@@ -148,8 +148,7 @@ impl Stage<'_> {
         };
         let mut names = Vec::new();
         if let (Some(route), Some(rule)) = (route, &self.spec.environment.table.route) {
-            let lines = route.open().trim_end().lines().map(|line| format!("      {line}"));
-            let text = Value::from_safe_string(lines.collect::<Vec<_>>().join("\n"));
+            let text = Value::from_safe_string(indented(route.open().trim_end()));
             let resource = Value::from(rule.resource.clone());
             names.push(("route", minijinja::context! { gvrShort => resource, text => text }));
         }
@@ -166,6 +165,16 @@ impl Stage<'_> {
         self.objects(&path, &text, Role::Routemap, &mut list)?;
         Ok(list.pop())
     }
+}
+
+/// A text as a literal block of the routemap holds it.
+fn indented(text: &str) -> String {
+    let mut block = String::with_capacity(text.len() * 2);
+    for (index, line) in text.lines().enumerate() {
+        block.push_str(if index > 0 { "\n      " } else { "      " });
+        block.push_str(line);
+    }
+    block
 }
 
 impl Rendered {
