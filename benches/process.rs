@@ -1,0 +1,72 @@
+//! Whole processes, from start to exit: `r8 render` beside `true`, and beside `helm template` where `R8_BENCH_HELM` names it.
+//!
+//! `R8_BENCH_HELM=$(command -v helm) cargo bench --bench process`
+//!
+//! The Iter8 chart cannot be had from a registry: Helm gets a chart whose only template is what r8 printed, so its figure
+//! is what Helm needs at least.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use divan::Bencher;
+
+mod releases;
+
+fn main() {
+    divan::main();
+}
+
+const COUNTS: [usize; 5] = [0, 1, 10, 100, 1000];
+
+/// The values of `count` versions in a file; 0 stands for the tutorial's release.
+fn values(count: usize) -> PathBuf {
+    let text = if count == 0 { releases::SEED.to_owned() } else { releases::versions(count) };
+    let path = folder().join(format!("values-{count}.yaml"));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn render(values: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_r8"));
+    command.args(["render", "wisdom", "-n", "default", "-f"]).arg(values);
+    command
+}
+
+fn run(mut command: Command) {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    assert!(status.success());
+}
+
+#[divan::bench]
+fn nothing(bencher: Bencher) {
+    bencher.bench_local(|| run(Command::new("true")));
+}
+
+#[divan::bench(args = COUNTS)]
+fn r8_render(bencher: Bencher, count: usize) {
+    let values = values(count);
+    bencher.bench_local(|| run(render(&values)));
+}
+
+#[divan::bench(args = COUNTS)]
+fn helm_template(bencher: Bencher, count: usize) {
+    let Some(helm) = std::env::var_os("R8_BENCH_HELM") else { return };
+    let values = values(count);
+    let printed = render(&values).stderr(Stdio::null()).output().unwrap().stdout;
+    let chart = folder().join(format!("release-{count}"));
+    std::fs::create_dir_all(chart.join("templates")).unwrap();
+    std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: release\nversion: 0.18.5\n").unwrap();
+    let text = String::from_utf8(printed).unwrap().replace("{{", "{{\"{{\"}}");
+    std::fs::write(chart.join("templates/release.yaml"), text).unwrap();
+    bencher.bench_local(|| {
+        let mut command = Command::new(&helm);
+        command.args(["template", "wisdom"]).arg(&chart).arg("-f").arg(&values);
+        run(command);
+    });
+}
