@@ -242,26 +242,82 @@ fn vectors(length: usize) -> Vec<Vec<u32>> {
     list
 }
 
+/// A real API server with the published CRDs, and kubectl.
+struct Server {
+    child: std::process::Child,
+    kubectl: PathBuf,
+    kubeconfig: String,
+}
+
+impl Server {
+    fn start(shared: &Path) -> Server {
+        let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
+        let mut child = Command::new(parts::build("control-plane", ".", "control-plane"))
+            .arg("--until-eof")
+            .arg("--crds")
+            .arg(shared.join("crds"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is");
+        Server { child, kubectl, kubeconfig: kubeconfig.to_owned() }
+    }
+
+    fn kubectl(&self, args: &[&str], input: &[u8]) -> std::process::Output {
+        let mut child = Command::new(&self.kubectl)
+            .args(["--kubeconfig", &self.kubeconfig])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
-fn the_api_server_takes_the_four_steps_of_the_tutorial() {
+fn the_published_schemas_take_every_object_of_every_case() {
+    let Some(shared) = shared().filter(|_| parts::wanted()) else { return };
+    let server = Server::start(&shared);
+    let objects = objects();
+    let namespaces: std::collections::BTreeSet<&str> =
+        objects.iter().filter_map(|(_, object)| object["metadata"]["namespace"].as_str()).collect();
+    for namespace in namespaces {
+        // `default` is there already.
+        server.kubectl(&["create", "namespace", namespace], b"");
+    }
+    let mut seen = std::collections::HashSet::new();
+    let list: Vec<&Value> =
+        objects.iter().map(|(_, object)| object).filter(|object| seen.insert(object.to_string())).collect();
+    assert!(list.len() > 200, "{} objects were tried", list.len());
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": list}).to_string();
+    let applied = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], list.as_bytes());
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+}
+
+/// The folder of the documented releases and the published CRDs, where it is there.
+fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    if !parts::wanted() || !shared.join("crds").is_dir() {
-        return;
-    }
-    let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
-    let mut server = Command::new(parts::build("control-plane", ".", "control-plane"))
-        .arg("--until-eof")
-        .arg("--crds")
-        .arg(shared.join("crds"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let kubeconfig =
-        line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is").to_owned();
+    shared.join("crds").is_dir().then_some(shared)
+}
+
+#[test]
+fn the_api_server_takes_the_four_steps_of_the_tutorial() {
+    let Some(shared) = shared().filter(|_| parts::wanted()) else { return };
+    let server = Server::start(&shared);
     let steps = ["1-initial", "2-candidate", "3-weights", "4-promote"];
     let mut refused = Vec::new();
     let mut tried = 0;
@@ -275,15 +331,7 @@ fn the_api_server_takes_the_four_steps_of_the_tutorial() {
                     .output()
                     .unwrap();
                 assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
-                let mut applied = Command::new(&kubectl)
-                    .args(["--kubeconfig", &kubeconfig, "apply", "--dry-run=server", "-f", "-"])
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap();
-                std::io::Write::write_all(&mut applied.stdin.take().unwrap(), &rendered.stdout).unwrap();
-                let applied = applied.wait_with_output().unwrap();
+                let applied = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], &rendered.stdout);
                 tried += 1;
                 if !applied.status.success() {
                     refused
@@ -292,8 +340,6 @@ fn the_api_server_takes_the_four_steps_of_the_tutorial() {
             }
         }
     }
-    drop(server.stdin.take());
-    server.wait().unwrap();
     assert_eq!(tried, 32);
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
