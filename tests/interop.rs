@@ -301,7 +301,7 @@ fn the_published_schemas_take_every_object_of_every_case() {
     let mut seen = std::collections::HashSet::new();
     let list: Vec<&Value> =
         objects.iter().map(|(_, object)| object).filter(|object| seen.insert(object.to_string())).collect();
-    assert!(list.len() > 200, "{} objects were tried", list.len());
+    assert!(list.len() > 150, "{} objects were tried", list.len());
     let list = json!({"apiVersion": "v1", "kind": "List", "items": list}).to_string();
     let applied = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], list.as_bytes());
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
