@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     (
         "cli",
         &["values", "templates", "spec", "render", "manifest", "route"],
-        &["clap", "anyhow", "anstream", "anstyle", "annotate_snippets", "serde", "serde_saphyr", "indexmap"],
+        &["clap", "anyhow", "serde", "serde_saphyr", "unicode_width"],
     ),
     ("main", &["cli"], &["r8"]),
 ];

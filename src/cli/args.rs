@@ -1,19 +1,55 @@
 //! Flags and help texts: what can be typed, nothing settled.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 
-/// Safe progressive releases of models and services on Kubernetes from one values file.
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use super::helm;
+
+/// Safe progressive releases of models and services on Kubernetes from one values file
+///
+/// The values are those of the Iter8 chart `release`; neither the chart nor its controller is needed. `render` prints what
+/// `kubectl apply` takes, `validate` checks the same without printing, `templates` shows what is embedded.
 #[derive(Debug, Parser)]
-#[command(name = "r8", version, about, long_about = None, arg_required_else_help = true, after_help = EXAMPLE)]
+#[command(
+    name = "r8",
+    version,
+    arg_required_else_help = true,
+    args_override_self = true,
+    after_help = "Example:\n  r8 render -f values.yaml | kubectl apply -f -"
+)]
 pub(super) struct Arguments {
-    /// Colour messages: auto, always or never
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub color: Color,
+    #[command(flatten)]
+    pub global: Global,
     #[command(subcommand)]
     pub command: Command,
 }
 
-const EXAMPLE: &str = "Example:\n  r8 render -f values.yaml | kubectl apply -f -";
+/// Reads the words of the command line; the matches tell which of Helm's flags were given.
+pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Arguments, ArgMatches), clap::Error> {
+    let mut command = helm::accept(Arguments::command());
+    let matches = command.try_get_matches_from_mut(words)?;
+    let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((arguments, matches))
+}
+
+/// Flags of every command, before or behind its name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Namespace of the release [default: HELM_NAMESPACE, the kube context's, default]
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Read the kube context's namespace from FILE [default: KUBECONFIG, ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<String>,
+    /// Use the namespace of this context [default: HELM_KUBECONTEXT, the current context]
+    #[arg(long, global = true, value_name = "CONTEXT")]
+    pub kube_context: Option<String>,
+    /// Colour messages: auto, always or never [default: HELM_COLOR, auto]
+    #[arg(long, alias = "colour", global = true, value_enum, hide_possible_values = true, value_name = "WHEN")]
+    pub color: Option<Color>,
+}
 
 /// When messages are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,20 +61,35 @@ pub(super) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print the manifests of a release
-    #[command(
-        alias = "template",
-        after_help = "Examples:\n  r8 render -f values.yaml | kubectl apply -f -\n  r8 render wisdom -n models -f values.yaml \
-                      --set 'application.versions[1].weight=70'\n  r8 render -f values.yaml --ready 0 --routing route"
-    )]
+    /// Print the manifests of a release (Helm's verb: template)
+    ///
+    /// Versions and what they need come first, the routemap and the route last, so that `kubectl apply` can take them as
+    /// they come. Nothing is printed unless everything is good. No cluster is asked.
+    ///
+    /// Called as `template`, the command takes the arguments of `helm template NAME CHART`, and does not read ./values.yaml
+    /// by itself.
+    #[command(after_help = RENDER_EXAMPLES)]
     Render(Render),
-    /// Check releases without printing them
-    #[command(
-        alias = "lint",
-        after_help = "Examples:\n  r8 validate staging.yaml production.yaml\n  r8 validate -f base.yaml -f production.yaml"
-    )]
+    /// Print the manifests of a release, called as `helm template NAME CHART` is
+    ///
+    /// The chart must be `release` or `iter8/release`. Flags of Helm that change nothing about the output are accepted,
+    /// others are refused.
+    #[command(hide = true, override_usage = "r8 template [OPTIONS] [NAME] [CHART]", after_help = TEMPLATE_EXAMPLES)]
+    Template(Render),
+    /// Check releases without printing them (Helm's verb: lint)
+    ///
+    /// Everything is checked that `render` checks, for every mode of routing, both versions of the API, and every set of
+    /// versions that can be ready; with more than 10 versions for all of them ready, none, each alone and all but each.
+    /// Nothing is printed but the verdict. No cluster is asked.
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Validate),
+    /// Check releases, called as `helm lint` is
+    #[command(hide = true, after_help = VALIDATE_EXAMPLES)]
+    Lint(Validate),
     /// List, show or copy the templates
+    ///
+    /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
+    /// taken from those embedded.
     #[command(
         subcommand,
         after_help = "Examples:\n  r8 templates show kserve/canary\n  r8 templates eject my-templates\n  r8 render -f values.yaml \
@@ -47,57 +98,106 @@ pub(super) enum Command {
     Templates(Templates),
 }
 
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  r8 render -f values.yaml | kubectl apply -f -
+  r8 render wisdom -n models -f values.yaml --set 'application.versions[1].weight=70'
+  r8 render -f values.yaml --ready 0 --routing route
+
+Apply the route when the versions are ready:
+  r8 render -f values.yaml --only versions --only support | kubectl apply -f -
+  kubectl wait --for=condition=Ready inferenceservice --all
+  r8 render -f values.yaml --only routing | kubectl apply -f -";
+
+const TEMPLATE_EXAMPLES: &str = "\
+Examples:
+  r8 template wisdom iter8/release --version 0.18 -f values.yaml
+  r8 template wisdom --repo https://example.org/charts release -n models -f -";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  r8 validate staging.yaml production.yaml
+  r8 validate -f base.yaml -f production.yaml
+  kustomize build values | r8 validate -";
+
 /// Where values come from.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Values")]
 pub(super) struct Sources {
     /// Merge values from FILE, later files win; `-` reads stdin
+    ///
+    /// Repeatable, or a comma list: `-f base.yaml,production.yaml`. With no -f and no --set…, ./values.yaml is read.
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub files: Vec<String>,
     /// Set values, as in `a.b=1,c[0]=x`
-    #[arg(long, value_name = "PATH=VALUE")]
+    ///
+    /// `--set 'application.versions[1].weight=70,application.strategy=canary'` stands over the values of all files. Whole
+    /// numbers, true, false and null are recognised; `\` takes the next character as it is.
+    #[arg(long, value_name = "PATH=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// Set values that are always strings
-    #[arg(long, value_name = "PATH=TEXT")]
+    ///
+    /// `--set-string 'application.metadata.labels.version=1.10'` keeps the 0.
+    #[arg(long, value_name = "PATH=TEXT", allow_hyphen_values = true)]
     pub set_string: Vec<String>,
     /// Set values from JSON, as in `a={"b":1}`
-    #[arg(long, value_name = "PATH=JSON")]
+    ///
+    /// `--set-json 'application.versions[1].match=[{"uri":{"prefix":"/v2"}}]'` replaces what is there; an object without a
+    /// path is merged: `--set-json '{"gateway":"public"}'`.
+    #[arg(long, value_name = "PATH=JSON", allow_hyphen_values = true)]
     pub set_json: Vec<String>,
     /// Set values to the content of files
-    #[arg(long, value_name = "PATH=FILE")]
+    ///
+    /// `--set-file application.metadata.annotations.note=note.txt` sets the text of note.txt.
+    #[arg(long, value_name = "PATH=FILE", allow_hyphen_values = true)]
     pub set_file: Vec<String>,
     /// Set one value to the text behind `=` as it is
-    #[arg(long, value_name = "PATH=TEXT")]
+    ///
+    /// `--set-literal 'application.metadata.annotations.note=a, b and \c'` needs no `\` before the comma.
+    #[arg(long, value_name = "PATH=TEXT", allow_hyphen_values = true)]
     pub set_literal: Vec<String>,
-    /// Namespace of the release [default: HELM_NAMESPACE, the kube context's, default]
-    #[arg(short, long, value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
-    /// Read the context's namespace from FILE [default: KUBECONFIG, ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<String>,
-    /// Use the namespace of this context
-    #[arg(long, value_name = "CONTEXT")]
-    pub kube_context: Option<String>,
-    /// Add or replace environments and templates from DIR
-    #[arg(long, value_name = "DIR")]
-    pub templates: Option<String>,
     /// Warn of unknown keys below `application` instead of refusing them
     #[arg(long)]
     pub allow_unknown: bool,
+    /// Add or replace environments and templates from DIR
+    ///
+    /// DIR holds ENVIRONMENT/environment.yaml and *.yaml.j2 files; `r8 templates eject DIR` writes a copy to begin with.
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Render {
     /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
     pub name: Option<String>,
-    /// The Iter8 chart `release`, for pipelines written for `helm template`
+    /// The chart of `helm template NAME CHART`: `release` or `iter8/release`
     #[arg(hide = true)]
     pub chart: Option<String>,
+    /// Version of the chart: decides the default of `iter8Version`
+    #[arg(long = "version", hide = true, value_name = "VERSION")]
+    pub chart_version: Option<String>,
+    /// Where Helm would fetch the chart; not contacted
+    #[arg(long, hide = true, value_name = "URL")]
+    pub repo: Option<String>,
+    /// Put the release name into the paths below `--output-dir`
+    #[arg(long, hide = true)]
+    pub release_name: bool,
     #[command(flatten)]
     pub sources: Sources,
+    #[command(flatten)]
+    pub print: Print,
+}
+
+/// What is printed, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Print {
     /// Which of routemap and route to print
     #[arg(long, value_enum, default_value_t = Routing::Both, value_name = "WHAT")]
     pub routing: Routing,
     /// Take only these versions for ready, as in `0,2`; empty for none [default: all]
+    ///
+    /// A version that is not ready gets no requests; with `--ready ""` the primary gets them all.
     #[arg(long, value_name = "INDEXES")]
     pub ready: Option<String>,
     /// Print only objects of this part; repeatable
@@ -107,27 +207,37 @@ pub(super) struct Render {
     #[arg(long, value_enum, default_value_t = Version::V1beta1, value_name = "VERSION")]
     pub api_version: Version,
     /// Print only documents whose template matches GLOB; repeatable
+    ///
+    /// The template stands in the `# Source:` line of each document: `-s 'templates/kserve/*.yaml'`. `*` stops at `/`.
     #[arg(short = 's', long, value_name = "GLOB")]
     pub show_only: Vec<String>,
     /// Write the documents to files below DIR instead of stdout
+    ///
+    /// Each template has its file, as DIR/r8/templates/kserve/version.yaml. All are written, or none.
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<String>,
-    /// Form of the output
+    /// Form of the output; json is one List
     #[arg(short, long, value_enum, default_value_t = Output::Yaml, value_name = "FORM")]
     pub output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Routing {
+    /// The routemap and the route
     Both,
+    /// The routemap alone: the Iter8 controller does the routing
     Routemap,
+    /// The route alone
     Route,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
+    /// The objects of the versions
     Versions,
+    /// What all versions need
     Support,
+    /// The routemap and the route
     Routing,
 }
 
@@ -148,6 +258,12 @@ pub(super) struct Validate {
     /// Files to check, each a release of its own; `-` reads stdin
     #[arg(value_name = "RELEASE")]
     pub releases: Vec<String>,
+    /// Release name, for releases whose values have none
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
     pub sources: Sources,
 }
@@ -161,6 +277,7 @@ pub(super) enum Templates {
         templates: Option<String>,
     },
     /// Print the templates of one strategy
+    #[command(after_help = "Example:\n  r8 templates show kserve/canary")]
     Show {
         /// What to show, as in `kserve/canary`
         #[arg(value_name = "ENVIRONMENT/STRATEGY")]
@@ -170,6 +287,9 @@ pub(super) enum Templates {
         templates: Option<String>,
     },
     /// Write a copy of all templates to DIR
+    #[command(
+        after_help = "Example:\n  r8 templates eject my-templates\n  r8 render -f values.yaml --templates my-templates"
+    )]
     Eject {
         /// Where to write; made when it does not exist
         #[arg(value_name = "DIR")]

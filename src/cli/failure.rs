@@ -1,44 +1,124 @@
 //! Why a command ends without having done its work, and with which exit code.
 
-use crate::render::RenderErrors;
+use std::io;
+
+use super::secret;
+use crate::render::{RenderError, RenderErrors};
 use crate::spec::SpecErrors;
-use crate::templates::TemplatesError;
+use crate::templates::{self, TemplatesError};
 use crate::values::{Source, ValuesErrors};
 
 /// A failed command.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The words of the command line.
-    Usage { message: String, hint: Option<String> },
-    /// Files that cannot be read; each with the flag that names it.
-    Files(Vec<String>),
-    /// Texts that are no values.
-    Values(ValuesErrors, Vec<Source>),
+    /// Mistakes in what the user gave, outside the values: words, files, templates.
+    Input(Vec<Fault>),
+    /// Texts that are no values, beside files that cannot be read at all.
+    Values(Vec<Fault>, ValuesErrors, Vec<Source>),
     /// Values that are no release.
     Spec(SpecErrors, Vec<Source>),
-    /// Mistakes in the user's templates, or names that are not there.
-    Templates(TemplatesError),
-    /// A release that cannot be rendered.
-    Render(RenderErrors),
-    /// Several releases, some of them invalid; everything has been reported.
-    Reported,
+    /// A mistake of r8's own.
+    Bug(String),
+    /// Several releases, some of them invalid; everything has been reported. The worst of their exit codes.
+    Reported(u8),
     /// The operating system refuses something.
-    System { doing: String, error: std::io::Error },
+    System(anyhow::Error),
+}
+
+/// One mistake outside the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub place: Option<Place>,
+    /// How to repair it.
+    pub hint: Option<String>,
+}
+
+/// A place in a file that is not one of the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The path as a person would open it.
+    pub path: String,
+    /// Line, from 1; none where the file is all that is known.
+    pub line: Option<u32>,
+    /// Column in characters, from 1; none where the line is all that is known.
+    pub column: Option<u32>,
+    /// The file's content; none where there is no line to show.
+    pub text: Option<String>,
+}
+
+impl Fault {
+    /// A mistake at no place in a file.
+    pub fn new(message: impl Into<String>, hint: Option<&str>) -> Fault {
+        Fault { message: message.into(), place: None, hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        Failure::Input(vec![fault])
+    }
 }
 
 impl Failure {
     /// The exit code: 2 for input, 1 for everything else, 0 for a reader that has gone.
     pub fn code(&self) -> u8 {
         match self {
-            Failure::System { error, .. } if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
-            Failure::System { .. } => 1,
-            Failure::Render(error) if !error.is_input() => 1,
-            _ => 2,
+            Failure::System(error) if reader_gone(error) => 0,
+            Failure::System(_) | Failure::Bug(_) => 1,
+            Failure::Reported(code) => *code,
+            Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) => 2,
         }
     }
 
-    /// A failure of writing to a stream.
-    pub fn stream(name: &str, error: std::io::Error) -> Failure {
-        Failure::System { doing: format!("cannot write to {name}"), error }
+    /// A mistake in the words of the command line.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Input(vec![Fault { message: message.into(), place: None, hint: Some(hint.into()) }])
     }
+
+    /// A refusal of the operating system, with what r8 was doing.
+    pub fn system(doing: impl Into<String>, error: io::Error) -> Failure {
+        Failure::System(anyhow::Error::new(error).context(doing.into()))
+    }
+
+    /// A mistake in a catalog; `folder` is the user's, where the file of the mistake lies.
+    pub fn templates(error: &TemplatesError, folder: Option<&str>) -> Failure {
+        let own = |folder: &str, place: &templates::Place| Place {
+            column: Some(place.column),
+            ..own(folder, &place.file, Some(place.line))
+        };
+        let place = error.place().zip(folder).map(|(place, folder)| own(folder, place));
+        // The reader of YAML names the place once more.
+        let message = error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
+        Fault { message, place, hint: error.hint() }.into()
+    }
+
+    /// A release that cannot be rendered; `folder` is that of the user's templates.
+    pub fn render(error: &RenderErrors, folder: Option<&str>) -> Failure {
+        if !error.is_input() {
+            return Failure::Bug(error.to_string());
+        }
+        match (&error.0, folder) {
+            (RenderError::Template { file, line, message, .. }, Some(folder)) => {
+                let place = own(folder, file, line.and_then(|line| u32::try_from(line).ok()));
+                Fault { message: secret::shown(message), place: Some(place), hint: error.hint() }.into()
+            }
+            _ => Fault { message: error.to_string(), place: None, hint: error.hint() }.into(),
+        }
+    }
+}
+
+/// Whether the reader of a pipe went away before everything was written.
+pub(super) fn reader_gone(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    error.chain().filter_map(io).any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// A place in one of the user's templates, with its text as it is on the disk now.
+fn own(folder: &str, file: &str, line: Option<u32>) -> Place {
+    let path = format!("{}/{file}", folder.trim_end_matches('/'));
+    let text = std::fs::read_to_string(&path).ok();
+    Place { path, line, column: None, text }
 }

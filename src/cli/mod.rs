@@ -1,11 +1,18 @@
 //! The command line: streams, environment, exit codes.
 
 mod args;
+mod excerpt;
 mod failure;
+mod files;
+mod glob;
+mod helm;
 mod kubeconfig;
+mod read;
 mod render;
 mod report;
 mod request;
+mod secret;
+mod sources;
 mod templates;
 mod validate;
 
@@ -13,16 +20,17 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::ArgMatches;
 
 use args::{Arguments, Color, Command};
 use failure::Failure;
 use report::Report;
-use request::World;
+use request::{Verb, World};
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let variable = |name: &str| std::env::var(name).ok();
+    // A value that is no Unicode is refused where it is used, by what it is read as.
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let terminal = std::io::stderr().is_terminal();
     let code = run(
         std::env::args_os(),
@@ -47,45 +55,59 @@ pub fn run(
     variable: &dyn Fn(&str) -> Option<String>,
     terminal: bool,
 ) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let text = error.render().to_string();
-            let written =
-                if error.use_stderr() { stderr.write_all(text.as_bytes()) } else { stdout.write_all(text.as_bytes()) };
-            let help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-            return if written.is_err() {
-                1
-            } else if help {
-                2
-            } else {
-                u8::from(error.use_stderr()) * 2
-            };
+    let mut report = Report { out: stderr, color: false, warned: 0 };
+    let printed = match args::parse(arguments) {
+        Ok((arguments, matches)) => {
+            report.color = colored(arguments.global.color, variable, terminal);
+            command(&arguments, &matches, &mut World { stdin, variable }, &mut report)
         }
-    };
-    let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-    let color = match arguments.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && !set("NO_COLOR") && variable("TERM").as_deref() != Some("dumb"),
-    };
-    let mut report = Report { out: stderr, color };
-    let mut world = World { stdin, variable };
-    let printed = match &arguments.command {
-        Command::Render(args) => render::run(args, &mut world, &mut report),
-        Command::Validate(args) => validate::run(args, &mut world, &mut report),
-        Command::Templates(args) => templates::run(args),
+        Err(error) if error.use_stderr() => {
+            report.usage(&error.render().to_string(), error.kind());
+            return 2;
+        }
+        Err(help) => Ok(help.render().to_string()),
     };
     let done = printed.and_then(|text| {
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        written.map_err(|error| Failure::stream("stdout", error))
+        written.map_err(|error| Failure::system("cannot write to stdout", error))
     });
     match done {
         Ok(()) => 0,
-        // A message that cannot be written changes nothing about the outcome.
         Err(failure) => {
-            let _ = report.failure(&failure);
+            report.failure(&failure);
             failure.code()
         }
+    }
+}
+
+fn command(
+    arguments: &Arguments,
+    matches: &ArgMatches,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<String, Failure> {
+    helm::refuse(matches)?;
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Render(args) => render::run(args, global, Verb::Own, world, report),
+        Command::Template(args) => render::run(args, global, Verb::Helm, world, report),
+        Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
+        Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
+        Command::Templates(args) => templates::run(args),
+    }
+}
+
+/// Whether messages are coloured: the flag, `NO_COLOR`, `HELM_COLOR`, else on a terminal that can.
+fn colored(flag: Option<Color>, variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
+    let wanted = flag.filter(|color| *color != Color::Auto).or_else(|| match variable("HELM_COLOR").as_deref() {
+        _ if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) => Some(Color::Never),
+        Some("always") => Some(Color::Always),
+        Some("never") => Some(Color::Never),
+        _ => None,
+    });
+    match wanted {
+        Some(Color::Always) => true,
+        Some(Color::Never) => false,
+        Some(Color::Auto) | None => terminal && variable("TERM").as_deref() != Some("dumb"),
     }
 }

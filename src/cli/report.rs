@@ -1,137 +1,122 @@
 //! Messages for people: what, where with the line and a caret, how to repair.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use super::failure::Failure;
+use clap::error::ErrorKind;
+
+use super::excerpt::{Mark, excerpt, unsafe_to_print};
+use super::failure::{Failure, Fault, reader_gone};
+use super::read::plain;
+use super::secret;
 use crate::spec::SpecError;
-use crate::values::{Origin, Source, SourceName};
+use crate::values::{self, Origin, Source, SourceName, ValuesError, ValuesWarning};
 
-/// The longest part of a line that is shown.
-const WIDTH: usize = 120;
 /// The most messages of one kind.
 const MOST: usize = 20;
-/// Parts of key names whose values are not shown.
-const SECRET: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "apikey"];
 
 /// Writes messages, in colour or not.
+///
+/// A message that cannot be written changes nothing about the outcome: results go elsewhere, and the exit code stays.
 pub(super) struct Report<'a> {
     pub out: &'a mut dyn Write,
     pub color: bool,
+    /// How many warnings have been written.
+    pub warned: usize,
+}
+
+/// One message before it is written.
+#[derive(Default)]
+struct Message<'a> {
+    text: String,
+    /// What stands behind `-->`.
+    place: Option<String>,
+    marks: Vec<Mark<'a>>,
+    hint: Option<String>,
 }
 
 impl Report<'_> {
     /// Writes a failure; nothing for a reader that has gone.
-    pub fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+    pub fn failure(&mut self, failure: &Failure) {
         match failure {
-            Failure::Usage { message, hint } => self.message("error", message, None, hint.as_deref()),
-            Failure::Files(list) => list.iter().try_for_each(|text| self.message("error", text, None, None)),
-            Failure::Values(errors, sources) => self.many(
-                errors.0.iter().map(|error| (error.to_string(), Some((error.origin(), None)), error.hint())),
-                sources,
-            ),
-            Failure::Spec(errors, sources) => self.many(errors.0.iter().map(located), sources),
-            Failure::Templates(error) => {
-                let place = error.place().map(|(file, line, column)| format!("{file}:{line}:{column}"));
-                self.placed(&error.to_string(), place, error.hint())
+            Failure::Input(faults) => self.all(faults.iter().map(of_fault).collect()),
+            Failure::Values(faults, errors, sources) => {
+                let errors = errors.0.iter().map(|error| of_values(error, sources));
+                self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
-            Failure::Render(error) if error.is_input() => self.placed(&error.to_string(), None, error.hint()),
-            Failure::Render(error) => {
-                self.message("internal error", &format!("{error}; this is a bug in r8"), None, None)
+            Failure::Spec(errors, sources) => self.all(of_spec(&errors.0, sources)),
+            Failure::Bug(text) => self.message("internal error", &format!("{text}; this is a bug in r8"), None),
+            Failure::System(error) if reader_gone(error) => {}
+            Failure::System(error) => {
+                // The chain's own texts: a backtrace, which `{:?}` would resolve, costs 100 ms and says nothing to the user.
+                self.message("error", &error.to_string(), None);
+                for cause in error.chain().skip(1) {
+                    let cause = cause.downcast_ref().map_or_else(|| cause.to_string(), plain);
+                    self.line(&format!("cause: {}\n", clean(&cause)));
+                }
             }
-            Failure::System { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Failure::System { doing, error } => self.message("error", &format!("{doing}: {error}"), None, None),
-            Failure::Reported => Ok(()),
+            Failure::Reported(_) => {}
         }
     }
 
     /// Writes warnings of the spec.
-    pub fn warnings(&mut self, warnings: &[SpecError], sources: &[Source]) -> io::Result<()> {
-        for warning in warnings {
-            let (text, place, hint) = located(warning);
-            self.excerpt("warning", &text, place, hint, sources)?;
+    pub fn warnings(&mut self, warnings: &[SpecError], sources: &[Source]) {
+        for message in of_spec(warnings, sources) {
+            self.write("warning", &message);
         }
-        Ok(())
     }
 
-    /// Writes one warning with its place.
-    pub fn warning(&mut self, text: &str, origin: Origin, sources: &[Source]) -> io::Result<()> {
-        self.excerpt("warning", text, Some((origin, None)), None, sources)
+    /// Writes a warning of the reader of values.
+    pub fn values_warning(&mut self, warning: &ValuesWarning, sources: &[Source]) {
+        let message = placed(warning.to_string(), warning.origin(), None, None, sources);
+        self.write("warning", &message);
     }
 
-    /// Writes one line of a kind: `note: …`.
-    pub fn message(&mut self, kind: &str, text: &str, place: Option<&str>, hint: Option<&str>) -> io::Result<()> {
-        let (on, off) = self.paint(kind);
-        writeln!(self.out, "{on}{kind}{off}: {}", clean(text))?;
-        if let Some(place) = place {
-            writeln!(self.out, "  --> {place}")?;
-        }
-        if let Some(hint) = hint {
-            writeln!(self.out, "hint: {}", clean(hint))?;
-        }
-        Ok(())
+    /// Writes what the reader of the command line says; what it repeats of the words does not show a secret.
+    pub fn usage(&mut self, text: &str, kind: ErrorKind) {
+        let help = kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let text = if help { text.to_owned() } else { clean(&secret::shown(text)) };
+        self.line(&text);
     }
 
-    fn placed(&mut self, text: &str, place: Option<String>, hint: Option<String>) -> io::Result<()> {
-        self.message("error", text, place.as_deref(), hint.as_deref())
+    /// Writes a message of one line, with a hint: `note: …`.
+    pub fn message(&mut self, kind: &str, text: &str, hint: Option<&str>) {
+        let message = Message { text: text.to_owned(), hint: hint.map(str::to_owned), ..Message::default() };
+        self.write(kind, &message);
     }
 
-    fn many<I>(&mut self, errors: I, sources: &[Source]) -> io::Result<()>
-    where
-        I: ExactSizeIterator<Item = Located>,
-    {
-        let count = errors.len();
-        for (index, (text, place, hint)) in errors.take(MOST).enumerate() {
+    /// Writes an empty line between two failures.
+    pub fn blank(&mut self) {
+        self.line("\n");
+    }
+
+    fn all(&mut self, messages: Vec<Message<'_>>) {
+        for (index, message) in messages.iter().take(MOST).enumerate() {
             if index > 0 {
-                writeln!(self.out)?;
+                self.line("\n");
             }
-            self.excerpt("error", &text, place, hint, sources)?;
+            self.write("error", message);
         }
-        if count > MOST {
-            writeln!(self.out, "\n… and {} more", count - MOST)?;
+        if messages.len() > MOST {
+            self.line(&format!("\n… and {} more\n", messages.len() - MOST));
         }
-        Ok(())
     }
 
-    fn excerpt(
-        &mut self,
-        kind: &str,
-        text: &str,
-        place: Option<(Origin, Option<String>)>,
-        hint: Option<String>,
-        sources: &[Source],
-    ) -> io::Result<()> {
-        let (on, off) = self.paint(kind);
-        writeln!(self.out, "{on}{kind}{off}: {}", clean(text))?;
-        if let Some((origin, path)) = place
-            && origin.line > 0
-            && let Some(source) = sources.get(origin.source as usize)
-        {
-            let used = origin.used.map(|(line, column)| format!(" (used at {line}:{column})")).unwrap_or_default();
-            writeln!(self.out, "  --> {}:{}:{}{used}", name(source), origin.line, origin.column)?;
-            let line = source.text.split('\n').nth(origin.line as usize - 1);
-            if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
-                self.line(line, origin, path, (on, off))?;
-            }
+    fn write(&mut self, kind: &str, message: &Message<'_>) {
+        self.warned += usize::from(kind == "warning");
+        let paint = self.paint(kind);
+        let mut text = format!("{}{kind}{}: {}\n", paint.0, paint.1, clean(&message.text));
+        if let Some(place) = &message.place {
+            text.push_str(&format!("  --> {}\n", clean(place)));
         }
-        if let Some(hint) = hint {
-            writeln!(self.out, "hint: {}", clean(&hint))?;
+        text.push_str(&excerpt(message.marks.clone(), paint));
+        if let Some(hint) = &message.hint {
+            text.push_str(&format!("hint: {}\n", clean(hint)));
         }
-        Ok(())
+        self.line(&text);
     }
 
-    fn line(&mut self, line: &str, origin: Origin, path: Option<String>, (on, off): (&str, &str)) -> io::Result<()> {
-        let characters: Vec<char> =
-            masked(line.trim_end()).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let column = (origin.column as usize - 1).min(characters.len());
-        let from = if column >= WIDTH { column - WIDTH / 2 } else { 0 };
-        let shown: String = characters.iter().skip(from).take(WIDTH).collect();
-        let length = (origin.length as usize).min((shown.chars().count() + from).saturating_sub(column)).max(1);
-        let number = origin.line.to_string();
-        let gap = " ".repeat(number.len());
-        let path = path.map(|path| format!(" in `{path}`")).unwrap_or_default();
-        writeln!(self.out, " {gap} |\n {number} | {shown}")?;
-        let indent = " ".repeat(column - from);
-        writeln!(self.out, " {gap} | {indent}{on}{}{off}{path}", "^".repeat(length))
+    fn line(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes());
     }
 
     fn paint(&self, kind: &str) -> (&'static str, &'static str) {
@@ -144,10 +129,129 @@ impl Report<'_> {
     }
 }
 
-type Located = (String, Option<(Origin, Option<String>)>, Option<String>);
+fn of_fault(fault: &Fault) -> Message<'_> {
+    let mut message = Message { text: fault.message.clone(), hint: fault.hint.clone(), ..Message::default() };
+    if let Some(place) = &fault.place {
+        let numbers = place.line.into_iter().chain(place.column).map(|number| format!(":{number}"));
+        message.place = Some(format!("{}{}", place.path, numbers.collect::<String>()));
+        let lines = place.text.as_deref().map(lines).unwrap_or_default();
+        let Some(number) = place.line else { return message };
+        let line = lines.get((number as usize).saturating_sub(1)).copied().unwrap_or_default();
+        let (column, length) = match place.column {
+            Some(column) => (column, word(line, column)),
+            None => (line.chars().take_while(|character| character.is_whitespace()).count() as u32 + 1, u32::MAX),
+        };
+        message.marks.extend(mark(&lines, number, column, length));
+    }
+    message
+}
 
-fn located(error: &SpecError) -> Located {
-    (error.to_string(), error.origin().map(|origin| (origin, error.path())), error.hint())
+fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
+    let origin = error.origin();
+    let mut message = placed(error.to_string(), origin, None, error.hint(), sources);
+    if hides(&message.marks) {
+        message.text = secret::without_quotes(&message.text);
+    }
+    if let Some((second, label)) = error.secondary() {
+        let mut other = placed(String::new(), second, None, None, sources);
+        other.marks.iter_mut().for_each(|mark| (mark.sign, mark.label) = ('-', label.to_owned()));
+        message.marks.append(&mut other.marks);
+    }
+    message
+}
+
+fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source]) -> Vec<Message<'a>> {
+    // The values are read again only where one of them must not be shown.
+    let mut values = None;
+    let mut messages = Vec::new();
+    for error in errors.iter().take(MOST + 1) {
+        let path = error.path();
+        let Some(origin) = error.origin() else {
+            messages.push(Message { text: error.to_string(), hint: error.hint(), ..Message::default() });
+            continue;
+        };
+        let mut message = placed(error.to_string(), origin, path.as_deref(), error.hint(), sources);
+        if hides(&message.marks) {
+            let values = values.get_or_insert_with(|| values::load(sources));
+            let without = |text: String| match &*values {
+                Ok(values) => secret::without_value(&text, values.root(), origin),
+                Err(_) => secret::without_quotes(&text),
+            };
+            let Message { text, hint, .. } = &mut message;
+            for text in std::iter::once(text).chain(hint) {
+                *text = without(std::mem::take(text));
+            }
+        }
+        messages.push(message);
+    }
+    // Those that are only counted need no text.
+    messages.extend(errors.iter().skip(MOST + 1).map(|_| Message::default()));
+    messages
+}
+
+/// A message about a place in one of the sources.
+fn placed<'a>(
+    text: String,
+    origin: Origin,
+    path: Option<&str>,
+    hint: Option<String>,
+    sources: &'a [Source],
+) -> Message<'a> {
+    let mut message = Message { text, hint, ..Message::default() };
+    let Some(source) = sources.get(origin.source as usize).filter(|_| origin.line > 0) else { return message };
+    let used = origin.used.map(|(line, column)| format!(" (used at {line}:{column})")).unwrap_or_default();
+    message.place = Some(format!("{}:{}:{}{used}", name(source), origin.line, origin.column));
+    let lines = match source.name {
+        SourceName::File(_) | SourceName::Stdin => lines(&source.text),
+        _ => vec![source.text.as_str()],
+    };
+    let Some(mut mark) = mark(&lines, origin.line, origin.column, origin.length) else { return message };
+    if path.is_some_and(|path| secret::sounds_secret(path) && !is_key(&mark, path)) {
+        // The value may stand elsewhere than beside its key: behind an anchor.
+        let column = origin.column as usize - 1;
+        mark.visible = Some(mark.visible.map_or(column, |visible| visible.min(column)));
+    }
+    mark.label = path.map(|path| format!("in `{path}`")).unwrap_or_default();
+    message.marks.push(mark);
+    message
+}
+
+fn mark<'a>(lines: &[&'a str], number: u32, column: u32, length: u32) -> Option<Mark<'a>> {
+    let index = (number as usize).checked_sub(1)?;
+    let visible = secret::visible(lines, index);
+    Some(Mark { number, line: lines.get(index)?, column, length, visible, sign: '^', label: String::new() })
+}
+
+/// Whether a mark is on the last key of a path, and not on its value.
+fn is_key(mark: &Mark<'_>, path: &str) -> bool {
+    let key = path.trim_end_matches(['"', ']']).rsplit(['.', '"', '[']).next().unwrap_or_default();
+    let meant: String = mark.line.chars().skip(mark.column as usize - 1).collect();
+    meant.trim_start_matches(['"', '\'']).starts_with(key)
+}
+
+/// Whether a mark lies in what is not shown.
+fn hides(marks: &[Mark<'_>]) -> bool {
+    marks.iter().any(|mark| mark.visible.is_some_and(|visible| mark.column as usize > visible))
+}
+
+/// How many characters the word at a column has.
+fn word(line: &str, column: u32) -> u32 {
+    let rest = line.chars().skip((column as usize).saturating_sub(1));
+    rest.take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-')).count().max(1) as u32
+}
+
+/// The lines of a text as the reader of YAML counts them; a mark at the beginning is not part of the first.
+fn lines(text: &str) -> Vec<&str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(end) = rest.find(['\n', '\r']) {
+        let (line, behind) = rest.split_at(end);
+        lines.push(line);
+        rest = behind.strip_prefix("\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
+    }
+    lines.push(rest);
+    lines
 }
 
 /// What a person calls a source.
@@ -163,49 +267,54 @@ pub(super) fn name(source: &Source) -> String {
     }
 }
 
-/// A text whose control characters cannot reach the terminal.
+/// A text that cannot act on the terminal.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-/// A line without what stands behind the first key that sounds like a secret, wherever in the line the key is.
-fn masked(line: &str) -> String {
-    let plain = line.to_ascii_lowercase();
-    let reference = |key: &str| ["secretkey", "secretname", "keyref"].iter().any(|word| key.contains(word));
-    let mut start = 0;
-    for (end, _) in plain.match_indices([':', '=']) {
-        let key = plain.get(start..end).unwrap_or_default().replace(['-', '_'], "");
-        if SECRET.iter().any(|word| key.contains(word)) && !reference(&key) {
-            let (shown, hidden) = line.split_at(end + 1);
-            return shown.chars().chain(hidden.chars().map(|c| if c.is_whitespace() { c } else { '•' })).collect();
-        }
-        start = end + 1;
-    }
-    line.to_owned()
+    text.chars().map(|c| if unsafe_to_print(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_error_shows_its_line_and_a_caret() {
-        let sources = [Source { name: SourceName::File("over.yaml".into()), text: "a:\n  - weight: \"ten\"\n".into() }];
-        let origin = Origin { source: 0, line: 2, column: 13, length: 5, used: None };
+    fn written(failure: &Failure) -> String {
         let mut out = Vec::new();
-        let mut report = Report { out: &mut out, color: false };
-        let place = Some((origin, Some("a[0].weight".into())));
-        report.excerpt("error", "wrong", place, Some("write `weight: 10`".into()), &sources).unwrap();
-        let expected = "error: wrong\n  --> over.yaml:2:13\n   |\n 2 |   - weight: \"ten\"\n   |             ^^^^^ in \
-                        `a[0].weight`\nhint: write `weight: 10`\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        Report { out: &mut out, color: false, warned: 0 }.failure(failure);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn of_texts(texts: &[&str]) -> String {
+        let source = |text: &&str| Source { name: SourceName::File("v.yaml".into()), text: (*text).to_owned() };
+        let sources: Vec<Source> = texts.iter().map(source).collect();
+        let errors = values::load(&sources).unwrap_err();
+        written(&Failure::Values(Vec::new(), errors, sources))
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
-        assert_eq!(masked("  dbPassword: hunter2"), "  dbPassword: •••••••");
-        assert_eq!(masked("a: {nmae: x, password: y}"), "a: {nmae: x, password: ••");
-        assert_eq!(masked("a.nmae=1,a.password=y"), "a.nmae=1,a.password=•");
-        assert_eq!(masked("serving.kserve.io/secretKey: localMinIO"), "serving.kserve.io/secretKey: localMinIO");
+    fn lines_end_where_the_reader_of_yaml_ends_them() {
+        assert_eq!(lines("\u{feff}a\r\nb\rc\n"), ["a", "b", "c", ""]);
+        let want = "error: key `a` appears twice\n  --> v.yaml:3:1\n   |\n 2 | a: 1\n   | - first here\n 3 | a: 2\n   | ^\nhint: drop \
+                    one of them\n";
+        assert_eq!(of_texts(&["b: 漢\ra: 1\r\na: 2\r\n"]), want);
+    }
+
+    #[test]
+    fn a_secret_below_its_key_is_not_shown() {
+        let want = "error: key `•••••` appears twice\n  --> v.yaml:3:3\n   |\n 2 |   •••••\n   |   ----- first here\n 3 |   •••••\n   |   ^^^^^\nhint: \
+                    drop one of them\n";
+        assert_eq!(of_texts(&["tokens:\n  a: hunter2\n  a: hunter3\n"]), want);
+    }
+
+    #[test]
+    fn the_causes_of_a_refusal_stand_below_it() {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let failure = Failure::system("cannot write to stdout", error);
+        assert_eq!(written(&failure), "error: cannot write to stdout\ncause: no storage space\n");
+        assert_eq!(failure.code(), 1);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure() {
+        let failure = Failure::system("cannot write", std::io::ErrorKind::BrokenPipe.into());
+        assert_eq!((written(&failure), failure.code()), (String::new(), 0));
     }
 }

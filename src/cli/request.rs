@@ -1,19 +1,30 @@
 //! What is meant by what was typed: texts read, names and namespace settled.
 
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::args::Sources;
-use super::failure::Failure;
-use super::kubeconfig;
+use super::args::{Global, Sources};
+use super::failure::{Failure, Fault, Place};
+use super::kubeconfig::{self, KubeconfigError};
+use super::{read, secret, sources};
 use crate::spec::{Identity, Unknown};
 use crate::templates::{Catalog, File};
-use crate::values::{Source, SourceName, set_file_paths};
+use crate::values::Source;
 
 /// What of the world outside a command reads; handed in, so that the same input gives the same output.
 pub(super) struct World<'a> {
     pub stdin: &'a mut dyn Read,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Whose verb was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// r8's own, which reads `./values.yaml` when no values are given.
+    Own,
+    /// Helm's, which never does.
+    Helm,
 }
 
 /// Where the namespace comes from.
@@ -28,181 +39,142 @@ pub(super) enum NamespaceFrom {
 pub(super) struct Request {
     pub sources: Vec<Source>,
     pub catalog: Catalog,
+    /// The folder of the user's templates.
+    pub templates: Option<String>,
     pub identity: Identity,
     pub namespace_from: NamespaceFrom,
     pub unknown: Unknown,
 }
 
-/// Settles a request; `default_file` says whether `./values.yaml` is read when no values are given.
-pub(super) fn settle(args: &Sources, release: Option<String>, world: &mut World<'_>) -> Result<Request, Failure> {
+/// Settles a request for the values that the flags name.
+pub(super) fn settle(
+    args: &Sources,
+    global: &Global,
+    verb: Verb,
+    release: Option<String>,
+    world: &mut World<'_>,
+) -> Result<Request, Failure> {
+    let mut files = sources::files(args)?;
+    if files.is_empty() && !sources::sets_anything(args) {
+        if verb == Verb::Helm || !args.files.is_empty() || !Path::new("values.yaml").is_file() {
+            return Err(Failure::usage(
+                "there are no values",
+                "give them with `-f values.yaml`, or `-f -` to read stdin",
+            ));
+        }
+        files.push("values.yaml".into());
+    }
+    settle_files(&files, "--values", args, global, release, world)
+}
+
+/// Settles a request for these files; `flag` is what named them.
+pub(super) fn settle_files(
+    files: &[String],
+    flag: &str,
+    args: &Sources,
+    global: &Global,
+    release: Option<String>,
+    world: &mut World<'_>,
+) -> Result<Request, Failure> {
     let catalog = catalog(args.templates.as_deref())?;
-    let sources = sources(args, world)?;
-    let (namespace, namespace_from) = namespace(args, world)?;
+    let sources = sources::read_all(files, flag, args, world.stdin)?;
+    let (namespace, namespace_from) = namespace(global, world.variable)?;
     let unknown = if args.allow_unknown { Unknown::Warn } else { Unknown::Refuse };
-    Ok(Request { sources, catalog, identity: Identity { release, namespace }, namespace_from, unknown })
+    let identity = Identity { release, namespace };
+    Ok(Request { sources, catalog, templates: args.templates.clone(), identity, namespace_from, unknown })
 }
 
 /// The embedded templates and those of a folder.
 pub(super) fn catalog(folder: Option<&str>) -> Result<Catalog, Failure> {
     let Some(folder) = folder else { return Ok(Catalog::embedded()) };
     let mut files = Vec::new();
-    let root = Path::new(folder);
-    collect(root, root, &mut files)
-        .map_err(|error| Failure::Files(vec![format!("cannot read the templates in `{folder}`: {error}")]))?;
-    Catalog::embedded().with_files(files).map_err(Failure::Templates)
+    collect(Path::new(folder), "", &mut Vec::new(), &mut files)?;
+    if files.is_empty() {
+        let hint = format!("`r8 templates eject {folder}` writes all templates there");
+        return Err(Failure::usage(format!("there are no templates in `{folder}`"), hint));
+    }
+    Catalog::embedded().with_files(files).map_err(|error| Failure::templates(&error, Some(folder)))
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+/// Collects the templates and key tables of a folder; `above` are the folders on the way, to find one that leads back.
+fn collect(folder: &Path, name: &str, above: &mut Vec<PathBuf>, files: &mut Vec<File>) -> Result<(), Failure> {
+    let fault = |path: &Path, reason: &str| Fault::new(format!("`--templates {}`: {reason}", path.display()), None);
+    let refused = |path: &Path, error: &std::io::Error| {
+        let reason = match error.kind() {
+            ErrorKind::NotFound => "there is no such folder".to_owned(),
+            ErrorKind::NotADirectory => "this is a file; name a folder".to_owned(),
+            _ => read::reason(error),
+        };
+        fault(path, &reason)
+    };
+    let own = fs::canonicalize(folder).map_err(|error| refused(folder, &error))?;
+    if above.contains(&own) {
+        return Err(fault(folder, "this link leads back to a folder that it is in").into());
+    }
+    above.push(own);
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.map_err(|error| refused(folder, &error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let Some(own) = entry.file_name().to_str().map(str::to_owned) else {
+            return Err(fault(&path, "the name is not UTF-8").into());
+        };
+        let name = if name.is_empty() { own.clone() } else { format!("{name}/{own}") };
         if path.is_dir() {
-            collect(root, &path, files)?;
-        } else if let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str)
-            && (name.ends_with(".j2") || name.ends_with("environment.yaml"))
-        {
-            files.push(File { path: name.replace('\\', "/"), text: std::fs::read_to_string(&path)? });
+            collect(&path, &name, above, files)?;
+        } else if own.ends_with(".j2") || own == "environment.yaml" {
+            let text = read::file(&path.display().to_string(), "--templates")?;
+            files.push(File { path: name, text });
         }
     }
+    above.pop();
     Ok(())
 }
 
-/// All texts in Helm's order: files, then each kind of `--set`, later ones over earlier ones.
-fn sources(args: &Sources, world: &mut World<'_>) -> Result<Vec<Source>, Failure> {
-    let mut problems = Vec::new();
-    let mut sources = Vec::new();
-    let mut paths: Vec<String> = Vec::new();
-    for argument in &args.files {
-        match comma_list(argument) {
-            Some(list) => paths.extend(list),
-            None => problems.push(format!("`--values {argument}` has a quote that is not closed")),
-        }
-    }
-    let sets = [&args.set, &args.set_string, &args.set_json, &args.set_file, &args.set_literal];
-    if paths.is_empty() && problems.is_empty() && sets.iter().all(|list| list.is_empty()) {
-        if !Path::new("values.yaml").is_file() {
-            let hint = "give it with `-f values.yaml`, or `-f -` to read stdin".into();
-            return Err(Failure::Usage { message: "there are no values".into(), hint: Some(hint) });
-        }
-        paths.push("values.yaml".into());
-    }
-    for path in paths {
-        match text(path.trim(), "--values", world) {
-            Ok(text) if path.trim() == "-" => sources.push(Source { name: SourceName::Stdin, text }),
-            Ok(text) => sources.push(Source { name: SourceName::File(path), text }),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let mut add = |list: &[String], name: fn(usize) -> SourceName| {
-        sources
-            .extend(list.iter().enumerate().map(|(index, text)| Source { name: name(index + 1), text: text.clone() }));
-    };
-    add(&args.set_json, SourceName::SetJson);
-    add(&args.set, SourceName::Set);
-    add(&args.set_string, SourceName::SetString);
-    for (index, argument) in args.set_file.iter().enumerate() {
-        let mut contents = Vec::new();
-        // A mistake in the grammar is reported with its column when the argument is applied.
-        for path in set_file_paths(argument).unwrap_or_default() {
-            match text(&path, "--set-file", world) {
-                Ok(text) => contents.push((path, text)),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        sources.push(Source { name: SourceName::SetFile(index + 1, contents), text: argument.clone() });
-    }
-    for (index, argument) in args.set_literal.iter().enumerate() {
-        sources.push(Source { name: SourceName::SetLiteral(index + 1), text: argument.clone() });
-    }
-    if problems.is_empty() { Ok(sources) } else { Err(Failure::Files(problems)) }
-}
-
-/// Reads a file, or stdin for `-`.
-pub(super) fn text(path: &str, flag: &str, world: &mut World<'_>) -> Result<String, String> {
-    if path.contains("://") {
-        return Err(format!("`{flag} {path}`: r8 does not fetch addresses; fetch it first and give it with `-f -`"));
-    }
-    let mut bytes = Vec::new();
-    let read = if path == "-" {
-        world.stdin.read_to_end(&mut bytes).map(|_| ())
-    } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    read.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("`{flag} {path}`: there is no such file"),
-        ErrorKind::IsADirectory => format!("`{flag} {path}`: this is a directory; name a file"),
-        _ => format!("`{flag} {path}`: {error}"),
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let before = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default()).into_owned();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        format!("`{flag} {path}`: not UTF-8 at {path}:{line}:{column}")
-    })
-}
-
-/// Splits a comma list as Go's CSV reader does: a part in double quotes may hold commas, `""` is a quote.
-fn comma_list(text: &str) -> Option<Vec<String>> {
-    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                part.push('"');
-            }
-            '"' if quoted || part.is_empty() => quoted = !quoted,
-            ',' if !quoted => parts.push(std::mem::take(&mut part)),
-            _ => part.push(character),
-        }
-    }
-    parts.push(part);
-    (!quoted).then_some(parts)
-}
-
-fn namespace(args: &Sources, world: &World<'_>) -> Result<(String, NamespaceFrom), Failure> {
-    let variable = |name: &str| (world.variable)(name).filter(|text| !text.is_empty());
-    if let Some(namespace) = args.namespace.clone().or_else(|| variable("HELM_NAMESPACE")) {
+/// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.
+fn namespace(args: &Global, variable: &dyn Fn(&str) -> Option<String>) -> Result<(String, NamespaceFrom), Failure> {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let variable = |name: &str| given(variable(name));
+    if let Some(namespace) = given(args.namespace.clone()).or_else(|| variable("HELM_NAMESPACE")) {
         return Ok((namespace, NamespaceFrom::Flag));
     }
-    let paths: Vec<PathBuf> = match (&args.kubeconfig, variable("KUBECONFIG")) {
+    let kubeconfig = given(args.kubeconfig.clone());
+    let paths: Vec<PathBuf> = match (&kubeconfig, variable("KUBECONFIG")) {
         (Some(path), _) => vec![path.into()],
-        (None, Some(list)) => std::env::split_paths(&list).collect(),
+        (None, Some(list)) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
         (None, None) => variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
     };
+    let flag = if kubeconfig.is_some() { "--kubeconfig" } else { "KUBECONFIG" };
+    let hint = "name the namespace with `-n`, then it is not read";
     let mut texts = Vec::new();
     for path in &paths {
-        match std::fs::read_to_string(path) {
-            Ok(text) => texts.push(text),
-            Err(error) if error.kind() == ErrorKind::NotFound && args.kubeconfig.is_none() => texts.push(String::new()),
-            Err(error) => {
-                return Err(Failure::Files(vec![format!("cannot read the kubeconfig {}: {error}", path.display())]));
-            }
+        // Of files that KUBECONFIG lists, those that are missing are passed over, as kubectl does.
+        if kubeconfig.is_none() && !path.exists() {
+            texts.push(String::new());
+            continue;
         }
+        let text = read::file(&path.display().to_string(), flag);
+        texts.push(text.map_err(|fault| Fault { hint: fault.hint.or(Some(hint.into())), ..fault })?);
     }
-    let context = args.kube_context.clone().or_else(|| variable("HELM_KUBECONTEXT"));
+    let context = given(args.kube_context.clone()).or_else(|| variable("HELM_KUBECONTEXT"));
     match kubeconfig::namespace(&texts, context.as_deref()) {
         Ok(Some(namespace)) => Ok((namespace, NamespaceFrom::Kubeconfig)),
         Ok(None) => Ok(("default".into(), NamespaceFrom::Fallback)),
-        Err((index, message)) => {
-            let path = paths.get(index).map(|path| path.display().to_string()).unwrap_or_default();
-            Err(Failure::Usage {
-                message: format!("{path} is no kubeconfig: {message}"),
-                hint: Some("name the namespace with `-n`, then it is not read".into()),
-            })
+        Err(KubeconfigError::UnknownContext(known)) => {
+            let known = match known.as_slice() {
+                [] => "the kubeconfig has no contexts; name the namespace with `-n`".to_owned(),
+                known => format!("choose one of {}", known.join(", ")),
+            };
+            let context = secret::shown(&context.unwrap_or_default());
+            Err(Failure::usage(format!("the kubeconfig has no context `{context}`"), known))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comma_lists_are_split_as_helm_splits_them() {
-        assert_eq!(comma_list("a,b"), Some(vec!["a".into(), "b".into()]));
-        assert_eq!(comma_list("\"a,b\",c"), Some(vec!["a,b".into(), "c".into()]));
-        assert_eq!(comma_list("\"a\"\"b\""), Some(vec!["a\"b".into()]));
-        assert_eq!(comma_list("\"a"), None);
+        Err(KubeconfigError::Text { index, line, column, message }) => {
+            let path = paths.get(index).map(|path| path.display().to_string()).unwrap_or_default();
+            // The text is not shown: it holds the keys of clusters.
+            let place = Place { path, line: Some(line), column: Some(column), text: None };
+            Err(Fault { message: format!("not a kubeconfig: {message}"), place: Some(place), hint: Some(hint.into()) }
+                .into())
+        }
     }
 }

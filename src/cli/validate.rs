@@ -1,82 +1,150 @@
 //! `validate`: every check of `render`, nothing printed but the verdict.
 
-use super::args;
-use super::failure::Failure;
+use super::args::{self, Global};
+use super::failure::{Failure, Fault};
+use super::helm;
 use super::render::decode;
-use super::report::Report;
-use super::request::{Request, World, settle, text};
-use crate::render::{ApiVersion, Options, Routing};
-use crate::values::{Source, SourceName};
+use super::report::{self, Report};
+use super::request::{Request, Verb, World, settle, settle_files};
+use crate::render::{ApiVersion, Options, Rendered, Routing};
+use crate::spec::{Problem, SpecErrors};
 
-/// The most versions for which every subset of ready ones is evaluated.
-const MAX_SUBSETS: usize = 10;
+/// The most versions for which every set of ready ones is tried; beyond, the sets that [`ready_sets`] names.
+const MAX_VERSIONS: usize = 10;
+
+/// What was checked of one release.
+struct Checked {
+    release: String,
+    versions: usize,
+    objects: usize,
+    /// How many sets of ready versions were tried.
+    sets: usize,
+}
 
 /// Runs the command; gives what is to be printed on stdout.
-pub(super) fn run(args: &args::Validate, world: &mut World<'_>, report: &mut Report<'_>) -> Result<String, Failure> {
-    if args.releases.is_empty() {
-        let request = settle(&args.sources, None, world)?;
-        let name = request.sources.first().map(super::report::name).unwrap_or_default();
-        let (line, objects) = check(&name, &request, report)?;
-        return Ok(format!("{line}1 release, {objects} objects: valid\n"));
+pub(super) fn run(
+    args: &args::Validate,
+    global: &Global,
+    verb: Verb,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<String, Failure> {
+    let releases = helm::without_chart(args.releases.clone(), verb, report);
+    if !releases.is_empty() && !args.sources.files.is_empty() {
+        return Err(Failure::usage(
+            "a file is either a RELEASE of its own, or given with `-f` as a part of one",
+            "check one release of several files with `r8 validate -f base.yaml -f production.yaml`",
+        ));
+    }
+    if releases.is_empty() {
+        let request = settle(&args.sources, global, verb, args.name.clone(), world)?;
+        let name = request.sources.first().map(report::name).unwrap_or_default();
+        let checked = check(&request, args.strict, report)?;
+        return Ok(format!("{name}: {}\n{}\n", line(&checked), verdict(&[checked])));
     }
     let mut printed = String::new();
-    let (mut objects, mut invalid) = (0, 0);
-    for path in &args.releases {
-        match release(path, args, world).and_then(|request| check(path, &request, report)) {
-            Ok((line, count)) => {
-                printed.push_str(&line);
-                objects += count;
+    let (mut checked, mut failed) = (Vec::new(), Vec::new());
+    for path in &releases {
+        let file = std::slice::from_ref(path);
+        let request = settle_files(file, "validate", &args.sources, global, args.name.clone(), world);
+        match request.and_then(|request| check(&request, args.strict, report)) {
+            Ok(found) => {
+                printed.push_str(&format!("{path}: {}\n", line(&found)));
+                checked.push(found);
             }
             Err(failure) => {
-                invalid += 1;
-                report.failure(&failure).map_err(|error| Failure::stream("stderr", error))?;
+                if !failed.is_empty() {
+                    report.blank();
+                }
+                report.failure(&failure);
+                failed.push(failure.code());
             }
         }
     }
-    if invalid > 0 {
-        let text = format!("{invalid} of {} releases are invalid", args.releases.len());
-        report.message("error", &text, None, None).map_err(|error| Failure::stream("stderr", error))?;
-        return Err(Failure::Reported);
+    // A refusal of the system is worse than invalid input: it says nothing about the release.
+    let Some(code) = failed.iter().copied().min() else { return Ok(format!("{printed}{}\n", verdict(&checked))) };
+    if releases.len() > 1 {
+        report.message("error", &format!("{} of {} releases are invalid", failed.len(), releases.len()), None);
     }
-    let releases = if args.releases.len() == 1 { "release" } else { "releases" };
-    Ok(format!("{printed}{} {releases}, {objects} objects: valid\n", args.releases.len()))
+    Err(Failure::Reported(code))
 }
 
-/// A request for one file, with the values given by flags over it.
-fn release(path: &str, args: &args::Validate, world: &mut World<'_>) -> Result<Request, Failure> {
-    let own = text(path, "validate", world).map_err(|problem| Failure::Files(vec![problem]))?;
-    let name = if path == "-" { SourceName::Stdin } else { SourceName::File(path.to_owned()) };
-    let sources = args::Sources {
-        // An argument that sets nothing keeps `values.yaml` from being read beside the named file.
-        set_json: if args.sources.set_json.is_empty() { vec!["{}".into()] } else { args.sources.set_json.clone() },
-        files: args.sources.files.clone(),
-        set: args.sources.set.clone(),
-        set_string: args.sources.set_string.clone(),
-        set_file: args.sources.set_file.clone(),
-        set_literal: args.sources.set_literal.clone(),
-        namespace: args.sources.namespace.clone(),
-        kubeconfig: args.sources.kubeconfig.clone(),
-        kube_context: args.sources.kube_context.clone(),
-        templates: args.sources.templates.clone(),
-        allow_unknown: args.sources.allow_unknown,
-    };
-    let mut request = settle(&sources, None, world)?;
-    request.sources.insert(0, Source { name, text: own });
-    Ok(request)
+fn line(checked: &Checked) -> String {
+    let (versions, objects) = (count(checked.versions, "version"), count(checked.objects, "object"));
+    let chosen = if checked.versions > MAX_VERSIONS { "chosen " } else { "" };
+    let sets = format!("{} {chosen}sets of ready versions", checked.sets);
+    format!("release {}: {versions}, {objects}, {sets}", checked.release)
 }
 
-fn check(name: &str, request: &Request, report: &mut Report<'_>) -> Result<(String, usize), Failure> {
-    let (spec, rendered) = decode(request, report)?;
+fn verdict(checked: &[Checked]) -> String {
+    let objects = checked.iter().map(|checked| checked.objects).sum();
+    format!("{}, {}: valid", count(checked.len(), "release"), count(objects, "object"))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Checked, Failure> {
+    let warnings = report.warned;
+    let (spec, rendered) = decode(request, report).map_err(|failure| match failure {
+        Failure::Spec(errors, sources) => Failure::Spec(with_own_hint(errors), sources),
+        other => other,
+    })?;
+    if strict && report.warned > warnings {
+        return Err(Fault::new("there are warnings, which `--strict` takes for errors", None).into());
+    }
     let versions = spec.application.versions.len();
-    let subsets = if versions <= MAX_SUBSETS { 1_usize << versions } else { 1 };
+    let sets = ready_sets(versions);
+    let objects =
+        every_print(&rendered, &sets).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
+    Ok(Checked { release: spec.name, versions, objects, sets: sets.len() })
+}
+
+/// Evaluates everything that `render` could print; gives the number of objects with all versions ready.
+fn every_print(rendered: &Rendered, sets: &[Vec<usize>]) -> Result<usize, crate::render::RenderErrors> {
     let mut objects = 0;
-    for subset in 0..subsets {
-        let ready = (0..versions).filter(|index| subsets == 1 || subset & (1 << index) != 0).collect();
-        let options = Options { routing: Routing::Both, api_version: ApiVersion::V1beta1, ready: Some(ready) };
-        let manifests = rendered.clone().select(&options).map_err(Failure::Render)?;
-        manifests.to_yaml().map_err(|error| Failure::Render(error.into()))?;
-        objects = manifests.len();
+    for ready in sets {
+        for routing in [Routing::Both, Routing::Routemap, Routing::Route] {
+            for api_version in [ApiVersion::V1beta1, ApiVersion::V1] {
+                let manifests = rendered.clone().select(&Options { routing, api_version, ready: Some(ready.clone()) })?;
+                manifests.to_yaml()?;
+                objects = objects.max(manifests.len());
+            }
+        }
     }
-    let plural = if versions == 1 { "version" } else { "versions" };
-    Ok((format!("{name}: release {}: {versions} {plural}, {objects} objects\n", spec.name), objects))
+    Ok(objects)
+}
+
+/// The sets of ready versions that are tried: all there are, or, for many versions, all, none, each alone, all but each.
+fn ready_sets(versions: usize) -> Vec<Vec<usize>> {
+    if versions <= MAX_VERSIONS {
+        let set = |bits: usize| (0..versions).filter(|index| bits & (1 << index) != 0).collect();
+        return (0..1 << versions).map(set).collect();
+    }
+    let but = |left: usize| (0..versions).filter(|index| *index != left).collect();
+    let alone = (0..versions).map(|index| vec![index]);
+    [(0..versions).collect(), Vec::new()].into_iter().chain(alone).chain((0..versions).map(but)).collect()
+}
+
+/// The mistakes with the way that this command has for a release name.
+fn with_own_hint(mut errors: SpecErrors) -> SpecErrors {
+    for error in &mut errors.0 {
+        if error.problem == Problem::NoName {
+            error.hint = Some("give it with `--name NAME`, or write `application.metadata.name: NAME`".into());
+        }
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_of_ready_versions_is_tried_up_to_the_limit() {
+        assert_eq!(ready_sets(2), [vec![], vec![0], vec![1], vec![0, 1]]);
+        assert_eq!(ready_sets(10).len(), 1024);
+        assert_eq!(ready_sets(11).len(), 24);
+    }
 }

@@ -6,16 +6,19 @@ use crate::manifest::ManifestError;
 use crate::route::RouteError;
 use crate::templates::Catalog;
 
+/// How the message of a text begins that cannot be read back.
+const NO_YAML: &str = "writes no YAML";
+
 /// One fault of rendering.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RenderError {
     /// A template fails, or writes something that is no object.
-    #[error("template `{file}:{line}`: {message}")]
+    #[error("template `{file}{}`: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
     Template {
         /// Path of the template below `templates/`.
         file: String,
-        /// Line, from 1.
-        line: usize,
+        /// Line, from 1; none where the mistake is in what the template writes.
+        line: Option<usize>,
         /// What the engine or the reader says.
         message: String,
         /// Whether it is the user's own template.
@@ -60,20 +63,20 @@ impl RenderErrors {
         let file = inner.name().or(error.name()).unwrap_or(path).to_owned();
         let message =
             inner.detail().map_or_else(|| inner.kind().to_string(), |detail| format!("{}: {detail}", inner.kind()));
-        let line = inner.line().or(error.line()).unwrap_or(1);
+        let line = inner.line().or(error.line());
         RenderErrors(RenderError::Template { own: catalog.is_own(&file), file, line, message })
     }
 
     pub(super) fn text(path: &str, line: usize, message: String, text: &str, catalog: &Catalog) -> RenderErrors {
         let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
-        let message = format!("writes no YAML: {message}, in line {line} of what it writes: `{written}`");
-        RenderErrors(RenderError::Template { file: path.into(), line: 1, message, own: catalog.is_own(path) })
+        let message = format!("{NO_YAML}: {message}, in line {line} of what it writes: `{written}`");
+        RenderErrors(RenderError::Template { file: path.into(), line: None, message, own: catalog.is_own(path) })
     }
 
     pub(super) fn object(path: &str, error: &ManifestError, catalog: &Catalog) -> RenderErrors {
         RenderErrors(RenderError::Template {
             file: path.into(),
-            line: 1,
+            line: None,
             message: error.to_string(),
             own: catalog.is_own(path),
         })
@@ -82,7 +85,7 @@ impl RenderErrors {
     pub(super) fn route(path: &str, error: &RouteError, catalog: &Catalog) -> RenderErrors {
         RenderErrors(RenderError::Template {
             file: path.into(),
-            line: 1,
+            line: None,
             message: error.to_string(),
             own: catalog.is_own(path),
         })
@@ -113,7 +116,7 @@ impl RenderErrors {
     pub fn hint(&self) -> Option<String> {
         match &self.0 {
             RenderError::TooLarge { .. } => Some("release fewer versions, or use `--routing route`".into()),
-            RenderError::Template { own: true, .. } => {
+            RenderError::Template { own: true, message, .. } if message.starts_with(NO_YAML) => {
                 Some("`{{ x }}` writes one whole value, quotes and all; join texts with `~`".into())
             }
             _ => None,

@@ -2,18 +2,25 @@
 
 use thiserror::Error;
 
+/// A place in one of the files of a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Path below the folder of templates.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
 /// Mistakes in a key table or in the name of an environment or strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplatesError {
     /// A key table is not of the right form.
     #[error("{message}")]
     Table {
-        /// Path below the folder of templates.
-        file: String,
-        /// Line, from 1.
-        line: u32,
-        /// Column, from 1.
-        column: u32,
+        /// Where.
+        place: Place,
         /// What the reader says.
         message: String,
     },
@@ -38,8 +45,8 @@ pub enum TemplatesError {
     /// A table's `base` does not exist.
     #[error("`base` names an unknown environment `{base}`")]
     UnknownBase {
-        /// Path of the table.
-        file: String,
+        /// Where.
+        place: Place,
         /// The name in it.
         base: String,
         /// The names there are.
@@ -48,32 +55,32 @@ pub enum TemplatesError {
     /// A table's `base` leads back to the environment itself.
     #[error("`base` leads back to `{base}`")]
     Cycle {
-        /// Path of the table.
-        file: String,
+        /// Where.
+        place: Place,
         /// The base that closes the circle.
         base: String,
     },
     /// A table names a strategy that r8 does not know.
     #[error("`strategies` names `{strategy}`, which is not a strategy of r8")]
     UnknownStrategy {
-        /// Path of the table.
-        file: String,
+        /// Where.
+        place: Place,
         /// The name in it.
         strategy: String,
     },
     /// `destination.object` names no object of the table.
     #[error("`destination.object` names `{object}`, which `objects` does not have")]
     UnknownObject {
-        /// Path of the table.
-        file: String,
+        /// Where.
+        place: Place,
         /// The name in it.
         object: String,
     },
     /// A pattern is not a regular expression.
     #[error("`keys.{key}.pattern` is not a regular expression: {message}")]
     Pattern {
-        /// Path of the table.
-        file: String,
+        /// Where.
+        place: Place,
         /// The key.
         key: String,
         /// What the expression's parser says.
@@ -95,16 +102,16 @@ impl TemplatesError {
         }
     }
 
-    /// File, line and column; none where the mistake is not in a file.
-    pub fn place(&self) -> Option<(String, u32, u32)> {
+    /// Where it is; none where the mistake is not in a file.
+    pub fn place(&self) -> Option<&Place> {
         match self {
-            TemplatesError::Table { file, line, column, .. } => Some((file.clone(), *line, *column)),
             TemplatesError::UnknownEnvironment { .. } | TemplatesError::NoStrategy { .. } => None,
-            TemplatesError::UnknownBase { file, .. }
-            | TemplatesError::Cycle { file, .. }
-            | TemplatesError::UnknownStrategy { file, .. }
-            | TemplatesError::UnknownObject { file, .. }
-            | TemplatesError::Pattern { file, .. } => Some((file.clone(), 1, 1)),
+            TemplatesError::Table { place, .. }
+            | TemplatesError::UnknownBase { place, .. }
+            | TemplatesError::Cycle { place, .. }
+            | TemplatesError::UnknownStrategy { place, .. }
+            | TemplatesError::UnknownObject { place, .. }
+            | TemplatesError::Pattern { place, .. } => Some(place),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-pub use error::TemplatesError;
+pub use error::{Place, TemplatesError};
 pub use table::{Configs, DestinationRule, Form, KeyRule, ObjectRule, RouteRule, StrategyRule, Table, WeightRule};
 
 /// The folder whose key table and templates every environment shares.
@@ -98,21 +98,60 @@ impl Catalog {
                 let table = serde_saphyr::from_str(&text).map_err(|error| {
                     let (line, column) =
                         error.location().map_or((1, 1), |place| (place.line() as u32, place.column() as u32));
-                    TemplatesError::Table {
-                        file: path.clone(),
-                        line,
-                        column,
-                        message: error.without_snippet().to_string(),
-                    }
+                    let place = Place { file: path.clone(), line, column };
+                    TemplatesError::Table { place, message: error.without_snippet().to_string() }
                 })?;
                 self.tables.insert(name.to_owned(), table);
             }
             self.own.insert(path, text);
         }
-        for name in self.tables.keys().filter(|name| *name != SHARED) {
-            self.environment(name)?.check()?;
+        // The shared keys are those of every environment.
+        let touched =
+            if self.tables.contains_key(SHARED) { self.names() } else { self.tables.keys().cloned().collect() };
+        for name in touched {
+            self.check(&self.environment(&name)?)?;
         }
         Ok(self)
+    }
+
+    /// Checks that the parts of an environment's table fit together.
+    fn check(&self, environment: &Environment) -> Result<(), TemplatesError> {
+        for strategy in environment.strategies() {
+            if !STRATEGIES.contains(&strategy) {
+                let place = self.place(environment, &format!("{strategy}:"));
+                return Err(TemplatesError::UnknownStrategy { place, strategy: strategy.to_owned() });
+            }
+        }
+        if let Some(DestinationRule { object, .. }) = &environment.table.destination
+            && !environment.objects().iter().any(|rule| rule.name == *object)
+        {
+            let place = self.place(environment, "destination:");
+            return Err(TemplatesError::UnknownObject { place, object: object.clone() });
+        }
+        for (key, rule) in &environment.table.keys {
+            if let Some(pattern) = &rule.pattern
+                && let Err(error) = regex_lite::Regex::new(pattern)
+            {
+                let place = self.place(environment, &format!("{key}:"));
+                return Err(TemplatesError::Pattern { place, key: key.clone(), message: error.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a word stands in the user's key tables that an environment takes its settings from, the nearest first.
+    fn place(&self, environment: &Environment, word: &str) -> Place {
+        let folders = environment.folders.iter().map(String::as_str).chain([SHARED]);
+        for file in folders.map(|folder| format!("{folder}/{TABLE}")) {
+            let lines = self.own.get(&file).map(|text| text.lines()).into_iter().flatten();
+            for (line, text) in (1..).zip(lines) {
+                if let Some(at) = text.find(word) {
+                    let column = text.get(..at).unwrap_or_default().chars().count() as u32 + 1;
+                    return Place { file, line, column };
+                }
+            }
+        }
+        Place { file: format!("{}/{TABLE}", environment.name), line: 1, column: 1 }
     }
 
     /// The names of all environments.
@@ -149,11 +188,15 @@ impl Catalog {
         let mut folders = vec![name.to_owned()];
         let mut next = table.base.clone();
         while let Some(base) = next {
+            let place = || {
+                let folders = folders.last().cloned().into_iter().collect();
+                self.place(&Environment { name: name.to_owned(), table: Table::default(), folders }, "base:")
+            };
             if folders.contains(&base) {
-                return Err(TemplatesError::Cycle { file: format!("{name}/{TABLE}"), base });
+                return Err(TemplatesError::Cycle { place: place(), base });
             }
             let lower = self.table(&base).ok_or_else(|| TemplatesError::UnknownBase {
-                file: format!("{name}/{TABLE}"),
+                place: place(),
                 base: base.clone(),
                 known: self.names(),
             })?;
@@ -261,31 +304,6 @@ fn over<'a>(upper: Cow<'a, Table>, lower: Cow<'a, Table>) -> Cow<'a, Table> {
     })
 }
 
-impl Environment {
-    /// Checks that the table's parts fit together.
-    fn check(&self) -> Result<(), TemplatesError> {
-        let file = format!("{}/{TABLE}", self.name);
-        for strategy in self.strategies() {
-            if !STRATEGIES.contains(&strategy) {
-                return Err(TemplatesError::UnknownStrategy { file, strategy: strategy.to_owned() });
-            }
-        }
-        if let Some(destination) = &self.table.destination
-            && !self.objects().iter().any(|object| object.name == destination.object)
-        {
-            return Err(TemplatesError::UnknownObject { file, object: destination.object.clone() });
-        }
-        for (key, rule) in &self.table.keys {
-            if let Some(pattern) = &rule.pattern
-                && let Err(error) = regex_lite::Regex::new(pattern)
-            {
-                return Err(TemplatesError::Pattern { file, key: key.clone(), message: error.to_string() });
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,7 +314,7 @@ mod tests {
         assert_eq!(catalog.names().len(), 8);
         for name in catalog.names() {
             let environment = catalog.environment(&name).unwrap();
-            environment.check().unwrap();
+            catalog.check(&environment).unwrap();
             assert!(!environment.strategies().is_empty(), "{name}");
             for strategy in environment.strategies() {
                 let files = catalog.show(&name, strategy).unwrap();
@@ -328,19 +346,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_base_that_leads_back_is_refused() {
-        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-        let files =
-            vec![file("a/environment.yaml", "doc: a\nbase: b\n"), file("b/environment.yaml", "doc: b\nbase: a\n")];
-        let error = Catalog::embedded().with_files(files).unwrap_err();
-        assert!(matches!(error, TemplatesError::Cycle { .. }));
+    fn mistake(tables: &[(&str, &str)]) -> (String, Option<(u32, u32)>) {
+        let file =
+            |(name, text): &(&str, &str)| File { path: format!("{name}/environment.yaml"), text: (*text).into() };
+        let error = Catalog::embedded().with_files(tables.iter().map(file).collect()).unwrap_err();
+        (error.to_string(), error.place().map(|place| (place.line, place.column)))
     }
 
     #[test]
     fn a_mistake_in_a_users_key_table_is_reported_at_its_line() {
-        let files = vec![File { path: "a/environment.yaml".into(), text: "doc: a\nkyes: {}\n".into() }];
-        let error = Catalog::embedded().with_files(files).unwrap_err();
-        assert_eq!(error.place().map(|place| (place.1, place.2)), Some((2, 1)));
+        for (tables, message, place) in [
+            (&[("a", "doc: a\nkyes: {}\n")][..], "unknown field `kyes`", (2, 1)),
+            (&[("a", "doc: a\nbase: b\n"), ("b", "doc: b\nbase: a\n")], "`base` leads back to `a`", (2, 1)),
+            (&[("a", "doc: a\nbase: kserv\n")], "`base` names an unknown environment `kserv`", (2, 1)),
+            (&[("a", "doc: a\nstrategies:\n  nnoe: {}\n")], "`strategies` names `nnoe`", (3, 3)),
+            (&[("a", "doc: a\ndestination: {object: x}\n")], "`destination.object` names `x`", (2, 1)),
+            (
+                &[("_shared", "doc: a\nkeys:\n  b: {type: string, doc: b, pattern: '('}\n")],
+                "`keys.b.pattern` is not a regular expression",
+                (3, 3),
+            ),
+        ] {
+            let (found, at) = mistake(tables);
+            assert!(found.starts_with(message), "{found}");
+            assert_eq!(at, Some(place), "{message}");
+        }
     }
 }

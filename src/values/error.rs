@@ -98,12 +98,18 @@ impl ValuesError {
         }
     }
 
+    /// Moves it, with its second place, to the source of another index.
+    pub fn move_to(&mut self, source: u32) {
+        self.origin.source = source;
+        if let ValuesProblem::Twice { first, .. } = &mut self.problem {
+            first.source = source;
+        }
+    }
+
     /// How to repair it.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
-            ValuesProblem::Twice { first, .. } => {
-                Some(format!("the first is in line {}; drop one of them", first.line))
-            }
+            ValuesProblem::Twice { .. } => Some("drop one of them".into()),
             ValuesProblem::Yaml(message) if message.contains("tab") => Some("indent with spaces".into()),
             ValuesProblem::Root(_) => Some("write `environment: NAME` and `application:` at the left margin".into()),
             ValuesProblem::Separator(_) => Some("a separator is `---` alone on its line".into()),

@@ -13,6 +13,7 @@ pub use error::{ValuesError, ValuesErrors, ValuesProblem, ValuesWarning};
 pub use node::{Entry, Kind, Map, Node};
 pub use origin::{Origin, Source, SourceName};
 pub use set::set_file_paths;
+pub use yaml::MAX_BYTES;
 
 /// All values of one release: a map.
 #[derive(Debug, Clone, PartialEq)]

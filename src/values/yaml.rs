@@ -13,8 +13,8 @@ const MAX_DEPTH: usize = 128;
 const MAX_NODES: usize = 400_000;
 /// Stands for the merge key, which a quoted `<<` is not; no text of a file can hold U+0000.
 const MERGE: &str = "\0<<";
-/// The largest text.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The largest text of values, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Reads all documents of a text and merges them, later ones over earlier ones; nothing gives an empty map.
 pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -> Result<Node, ValuesError> {

@@ -1,0 +1,274 @@
+//! What pipelines written for Helm pass: its chart, its version, and its flags.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::failure::Failure;
+use super::report::Report;
+use super::request::Verb;
+use super::secret;
+
+/// What follows a flag.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Nothing, or `=true` and `=false`.
+    Switch,
+    /// A value.
+    Value,
+    /// A value behind `=`, or nothing.
+    Optional,
+}
+use Takes::{Optional, Switch, Value};
+
+/// A flag of Helm's that changes nothing about what r8 prints: r8 fetches no chart, asks no cluster, and the release chart
+/// has no hooks, tests, CRDs or dependencies and reads no capabilities.
+struct Harmless(&'static str, Option<char>, Takes);
+
+/// A flag of Helm's whose effect r8 does not have: refused, unless its value is one of those that mean nothing.
+struct Refused {
+    name: &'static str,
+    short: Option<char>,
+    takes: Takes,
+    unless: &'static [&'static str],
+    why: &'static str,
+    hint: &'static str,
+}
+
+/// Flags of every command of Helm's: they say how to reach the cluster and the repositories.
+const EVERYWHERE: [Harmless; 14] = [
+    Harmless("debug", None, Switch),
+    Harmless("kube-token", None, Value),
+    Harmless("kube-as-user", None, Value),
+    Harmless("kube-as-group", None, Value),
+    Harmless("kube-apiserver", None, Value),
+    Harmless("kube-ca-file", None, Value),
+    Harmless("kube-tls-server-name", None, Value),
+    Harmless("kube-insecure-skip-tls-verify", None, Switch),
+    Harmless("burst-limit", None, Value),
+    Harmless("qps", None, Value),
+    Harmless("registry-config", None, Value),
+    Harmless("repository-config", None, Value),
+    Harmless("repository-cache", None, Value),
+    Harmless("content-cache", None, Value),
+];
+
+const TEMPLATE: [Harmless; 39] = [
+    Harmless("api-versions", Some('a'), Value),
+    Harmless("kube-version", None, Value),
+    Harmless("include-crds", None, Switch),
+    Harmless("skip-crds", None, Switch),
+    Harmless("skip-tests", None, Switch),
+    Harmless("no-hooks", None, Switch),
+    Harmless("is-upgrade", None, Switch),
+    Harmless("create-namespace", None, Switch),
+    Harmless("replace", None, Switch),
+    Harmless("force", None, Switch),
+    Harmless("force-replace", None, Switch),
+    Harmless("force-conflicts", None, Switch),
+    Harmless("take-ownership", None, Switch),
+    Harmless("server-side", None, Optional),
+    Harmless("wait", None, Optional),
+    Harmless("wait-for-jobs", None, Switch),
+    Harmless("timeout", None, Value),
+    Harmless("atomic", None, Switch),
+    Harmless("rollback-on-failure", None, Switch),
+    Harmless("description", None, Value),
+    Harmless("labels", Some('l'), Value),
+    Harmless("hide-notes", None, Switch),
+    Harmless("hide-secret", None, Switch),
+    Harmless("render-subchart-notes", None, Switch),
+    Harmless("enable-dns", None, Switch),
+    Harmless("disable-openapi-validation", None, Switch),
+    Harmless("skip-schema-validation", None, Switch),
+    Harmless("dependency-update", None, Switch),
+    Harmless("devel", None, Switch),
+    Harmless("verify", None, Switch),
+    Harmless("keyring", None, Value),
+    Harmless("username", None, Value),
+    Harmless("password", None, Value),
+    Harmless("pass-credentials", None, Switch),
+    Harmless("ca-file", None, Value),
+    Harmless("cert-file", None, Value),
+    Harmless("key-file", None, Value),
+    Harmless("insecure-skip-tls-verify", None, Switch),
+    Harmless("plain-http", None, Switch),
+];
+
+const LINT: [Harmless; 4] = [
+    Harmless("kube-version", None, Value),
+    Harmless("quiet", None, Switch),
+    Harmless("skip-schema-validation", None, Switch),
+    Harmless("with-subcharts", None, Switch),
+];
+
+/// The values of a switch that was turned off.
+const OFF: &[&str] = &["false", "False", "FALSE", "f", "F", "0"];
+const NAME: &str = "give the name: `r8 template NAME release -f values.yaml`";
+const SERVER: &str = "pipe the output into `kubectl apply --dry-run=server -f -`";
+
+const REFUSED: [Refused; 5] = [
+    Refused {
+        name: "generate-name",
+        short: Some('g'),
+        takes: Switch,
+        unless: OFF,
+        why: "a generated name makes another release of every run",
+        hint: NAME,
+    },
+    Refused {
+        name: "name-template",
+        short: None,
+        takes: Value,
+        unless: &[],
+        why: "r8 has no templates of names",
+        hint: NAME,
+    },
+    Refused {
+        name: "validate",
+        short: None,
+        takes: Switch,
+        unless: OFF,
+        why: "r8 renders without asking a cluster",
+        hint: SERVER,
+    },
+    Refused {
+        name: "dry-run",
+        short: None,
+        takes: Optional,
+        unless: &["", "client", "none", "true", "false"],
+        why: "r8 renders without asking a cluster",
+        hint: SERVER,
+    },
+    Refused {
+        name: "post-renderer",
+        short: None,
+        takes: Value,
+        unless: &[],
+        why: "r8 runs no other program",
+        hint: "pipe the output into it",
+    },
+];
+
+/// Adds Helm's flags, hidden from the help, to the commands that have Helm's names.
+pub(super) fn accept(command: Command) -> Command {
+    let harmless = |flag: &Harmless| argument(flag.0, flag.1, flag.2);
+    let command = command.args(EVERYWHERE.iter().map(|flag| harmless(flag).global(true)));
+    let refused = |flag: &Refused| argument(flag.name, flag.short, flag.takes);
+    let arguments = argument("post-renderer-args", None, Value).allow_hyphen_values(true);
+    command
+        .mut_subcommand("template", |template| {
+            template.args(TEMPLATE.iter().map(harmless)).args(REFUSED.iter().map(refused)).arg(arguments)
+        })
+        .mut_subcommand("lint", |lint| lint.args(LINT.iter().map(harmless)))
+}
+
+fn argument(name: &'static str, short: Option<char>, takes: Takes) -> Arg {
+    let argument = Arg::new(name).long(name).hide(true);
+    let argument = match short {
+        Some(short) => argument.short(short),
+        None => argument,
+    };
+    match takes {
+        Value => argument.action(ArgAction::Append),
+        Optional => argument.num_args(0..=1).require_equals(true).default_missing_value(""),
+        Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+    }
+}
+
+/// Refuses the flags of `helm template` whose effect r8 does not have.
+pub(super) fn refuse(matches: &ArgMatches) -> Result<(), Failure> {
+    let Some(("template", given)) = matches.subcommand() else { return Ok(()) };
+    for flag in &REFUSED {
+        let mut values = given.get_many::<String>(flag.name).into_iter().flatten();
+        if values.any(|value| !flag.unless.contains(&value.as_str())) {
+            return Err(Failure::usage(format!("`--{}`: {}", flag.name, flag.why), flag.hint));
+        }
+    }
+    Ok(())
+}
+
+/// The names of the chart that r8 renders.
+fn is_chart(name: &str) -> bool {
+    name == "release" || name == "iter8/release"
+}
+
+/// The release name of NAME and CHART; a lone chart under Helm's verb names no release.
+pub(super) fn release_name(
+    name: Option<&str>,
+    chart: Option<&str>,
+    verb: Verb,
+    report: &mut Report<'_>,
+) -> Result<Option<String>, Failure> {
+    let other = |chart: &str| {
+        let chart = secret::shown(chart);
+        Failure::usage(
+            format!("r8 renders the Iter8 chart `release` only, found `{chart}`"),
+            "leave the chart out: `r8 render NAME -f values.yaml`",
+        )
+    };
+    match (name, chart) {
+        (_, Some(chart)) if !is_chart(chart) => Err(other(chart)),
+        (Some(name), None) if verb == Verb::Helm && is_chart(name) => {
+            note_chart(name, report);
+            Ok(None)
+        }
+        // No release has such a name, and Helm takes a lone argument for the chart.
+        (Some(name), None) if verb == Verb::Helm && (name.contains('/') || name.starts_with('.')) => Err(other(name)),
+        (name, _) => Ok(name.map(str::to_owned)),
+    }
+}
+
+/// Takes a lone chart out of the arguments of `helm lint`.
+pub(super) fn without_chart(mut arguments: Vec<String>, verb: Verb, report: &mut Report<'_>) -> Vec<String> {
+    let chart = |argument: &String| is_chart(argument) && !std::path::Path::new(argument).exists();
+    if verb == Verb::Helm && arguments.len() == 1 && arguments.iter().all(chart) {
+        arguments.iter().for_each(|name| note_chart(name, report));
+        arguments.clear();
+    }
+    arguments
+}
+
+fn note_chart(name: &str, report: &mut Report<'_>) {
+    let text = format!("`{name}` is taken for the chart; the release name comes from the values");
+    report.message("note", &text, None);
+}
+
+/// The value that `iter8Version` has where the values give none, for a version of the chart; none for r8's own default.
+pub(super) fn iter8_version(chart_version: Option<&str>) -> Result<Option<&'static str>, Failure> {
+    let Some(given) = chart_version.filter(|version| !version.is_empty()) else { return Ok(None) };
+    let number = given.trim_start_matches(['v', '^', '~', '=']);
+    let is = |known: &str| number.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    if is("0.18") {
+        Ok(None)
+    } else if is("1.1") {
+        Ok(Some("v1.1"))
+    } else {
+        let given = secret::shown(given);
+        Err(Failure::usage(
+            format!("`--version {given}`: r8 knows versions 0.18 and 1.1 of the chart"),
+            "write `--version 0.18` or `--version 1.1`",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_chart_decides_the_default_of_iter8_version() {
+        for (given, default) in [
+            (None, None),
+            (Some(""), None),
+            (Some("0.18"), None),
+            (Some("v0.18.5"), None),
+            (Some("^0.18"), None),
+            (Some("1.1"), Some("v1.1")),
+            (Some("~1.1.2"), Some("v1.1")),
+        ] {
+            assert_eq!(iter8_version(given).unwrap(), default, "{given:?}");
+        }
+        for other in ["0.17", "0.180", "1.10", "1", ">=0.18", "latest"] {
+            assert_eq!(iter8_version(Some(other)).unwrap_err().code(), 2, "{other}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What must not be shown: the values of keys that sound like secrets.
+//!
+//! Better too much than too little: from the first such key to the end of its line, and every line below it.
+
+use crate::values::{Kind, Node, Origin};
+
+/// Stands for what is not shown; its length says nothing about the value's.
+pub(super) const HIDDEN: &str = "•••••";
+
+/// Parts of key names whose values are not shown, without `-`, `_` and upper case.
+const WORDS: [&str; 9] =
+    ["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "accesskey", "privatekey"];
+/// Key names that sound so and only refer to a secret, or count tokens of a text.
+const HARMLESS: [&str; 8] = [
+    "servingkserveiosecretkey",
+    "secretname",
+    "secretref",
+    "secretkeyref",
+    "imagepullsecret",
+    "serviceaccounttoken",
+    "maxtoken",
+    "tokeniz",
+];
+
+/// Whether a key, or a whole path of keys, sounds as if its value were a secret.
+pub(super) fn sounds_secret(key: &str) -> bool {
+    let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.make_ascii_lowercase();
+    for name in HARMLESS {
+        plain = plain.replace(name, "");
+    }
+    WORDS.iter().any(|word| plain.contains(word))
+}
+
+/// How many characters of a line may be shown; all of them when none.
+///
+/// `lines` are those of the whole text, so that a line below such a key is known, too.
+pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
+    let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
+    if below_secret(lines, index) || beside_secret(lines, index) {
+        return Some(value_start(line));
+    }
+    visible_alone(line)
+}
+
+/// An argument or a message that repeats one, without what stands behind a key that sounds like a secret.
+pub(super) fn shown(text: &str) -> String {
+    let line = |line: &str| match visible_alone(line) {
+        Some(count) => line.chars().take(count).chain(HIDDEN.chars()).collect(),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<String>>().join("\n")
+}
+
+/// A message without the value at `origin`, in every form in which a message quotes one.
+pub(super) fn without_value(message: &str, root: &Node, origin: Origin) -> String {
+    let mut texts = Vec::new();
+    collect(root, origin, &mut texts);
+    let quoted = texts.iter().map(|text| format!("{text:?}").trim_matches('"').to_owned()).collect::<Vec<_>>();
+    texts.extend(quoted);
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.iter().filter(|text| !text.is_empty()).fold(message.to_owned(), |message, text| message.replace(text, HIDDEN))
+}
+
+/// A message without the words that it quotes; signs of a grammar stay.
+pub(super) fn without_quotes(message: &str) -> String {
+    let is_sign = |part: &str| part.len() == 1 && part.chars().all(|sign| sign.is_ascii_punctuation());
+    let part = |(index, part): (usize, &str)| {
+        if index % 2 == 0 || is_sign(part) { part.to_owned() } else { HIDDEN.to_owned() }
+    };
+    message.split('`').enumerate().map(part).collect::<Vec<String>>().join("`")
+}
+
+fn collect(node: &Node, origin: Origin, texts: &mut Vec<String>) {
+    match &node.kind {
+        Kind::Map(map) => map.values().for_each(|entry| collect(&entry.value, origin, texts)),
+        Kind::List(items) => items.iter().for_each(|item| collect(item, origin, texts)),
+        _ if node.origin != origin => {}
+        Kind::Null => {}
+        Kind::String(text) => texts.push(text.clone()),
+        _ => texts.push(node.to_json().to_string()),
+    }
+}
+
+/// How much of a line may be shown, judged by the line alone.
+fn visible_alone(line: &str) -> Option<usize> {
+    let pairs = pairs(line);
+    let names_secret = pairs.iter().any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
+    let secret = |pair: &&Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
+    let pair = pairs.iter().find(secret)?;
+    let hidden = line.get(pair.start..)?;
+    let blanks = hidden.len() - hidden.trim_start().len();
+    (!hidden.trim().is_empty()).then(|| line.get(..pair.start + blanks).unwrap_or_default().chars().count())
+}
+
+/// A key of a line with what stands behind its `:` or `=`, up to the next key.
+struct Pair<'a> {
+    key: &'a str,
+    value: &'a str,
+    /// Byte at which the value starts.
+    start: usize,
+}
+
+fn pairs(line: &str) -> Vec<Pair<'_>> {
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    let mut start = 0;
+    for (end, _) in line.match_indices([':', '=']) {
+        let before = line.get(start..end).unwrap_or_default();
+        let key = before.rfind([',', '{', '[']).map_or(start, |at| start + at + 1);
+        if let Some(last) = pairs.last_mut() {
+            last.value = line.get(last.start..key).unwrap_or_default();
+        }
+        start = end + 1;
+        let rest = line.get(start..).unwrap_or_default();
+        pairs.push(Pair { key: line.get(key..end).unwrap_or_default(), value: rest, start });
+    }
+    pairs
+}
+
+fn plain(key: &str) -> &str {
+    key.trim_matches([' ', '\t', '-', '"', '\'', '`'])
+}
+
+/// Where the first character of a line is, and where its key is behind `- `, in bytes; and the key.
+struct Place<'a> {
+    first: usize,
+    at: usize,
+    key: Option<&'a str>,
+    value: &'a str,
+}
+
+fn place(line: &str) -> Option<Place<'_>> {
+    let first = line.len() - line.trim_start().len();
+    let mut rest = line.get(first..)?;
+    if rest.is_empty() || rest.starts_with('#') {
+        return None;
+    }
+    while let Some(inner) = rest.strip_prefix("- ") {
+        rest = inner.trim_start();
+    }
+    let at = line.len() - rest.len();
+    let colon = rest.find(": ").or_else(|| rest.trim_end().strip_suffix(':').map(str::len));
+    let value = colon.and_then(|colon| rest.get(colon + 1..)).unwrap_or_default();
+    Some(Place { first, at, key: colon.and_then(|colon| rest.get(..colon)), value })
+}
+
+/// Whether a line belongs to the value of a key, further up, that sounds like a secret.
+fn below_secret(lines: &[&str], index: usize) -> bool {
+    let Some(line) = lines.get(index) else { return false };
+    let first = line.len() - line.trim_start().len();
+    // The items of a list may stand in the column of their key.
+    let mut limit = first + usize::from(line.trim_start().starts_with('-'));
+    for line in lines.get(..index).unwrap_or_default().iter().rev() {
+        if limit == 0 {
+            return false;
+        }
+        let Some(place) = place(line).filter(|place| place.at < limit) else { continue };
+        let Some(key) = place.key else { continue };
+        if sounds_secret(key) {
+            return true;
+        }
+        limit = if place.first < place.at { place.first + 1 } else { place.at };
+    }
+    false
+}
+
+/// Whether a line is the `value` of an environment variable whose `name` sounds like a secret.
+fn beside_secret(lines: &[&str], index: usize) -> bool {
+    let Some(own) = lines.get(index).and_then(|line| place(line)) else { return false };
+    if own.key.map(plain) != Some("value") {
+        return false;
+    }
+    let names = |beside: &Place<'_>| {
+        beside.at == own.at && beside.key.map(plain) == Some("name") && sounds_secret(beside.value)
+    };
+    // Nothing above the line belongs to its list item when it begins the item itself.
+    let above = if own.first < own.at { 0 } else { index };
+    for beside in lines.get(..above).unwrap_or_default().iter().rev().filter_map(|line| place(line)) {
+        if names(&beside) {
+            return true;
+        }
+        if beside.first < own.at {
+            break;
+        }
+    }
+    let below = lines.get(index + 1..).unwrap_or_default().iter().filter_map(|line| place(line));
+    below.take_while(|beside| beside.first >= own.at).any(|beside| names(&beside))
+}
+
+/// The characters of a line up to its value: the indentation where no key is.
+fn value_start(line: &str) -> usize {
+    let count = |end: usize| line.get(..end).unwrap_or_default().chars().count();
+    let first = line.len() - line.trim_start().len();
+    match place(line) {
+        Some(Place { at, key: Some(key), value, .. }) if plain(key) == "value" => {
+            count(at + key.len() + 1 + (value.len() - value.trim_start().len()))
+        }
+        _ => count(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown_lines(text: &str) -> String {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let line = |index: usize| match visible(&lines, index) {
+            Some(count) => lines[index].chars().take(count).chain(HIDDEN.chars()).collect(),
+            None => lines[index].to_owned(),
+        };
+        (0..lines.len()).map(line).collect::<Vec<String>>().join("\n")
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_wherever_its_key_stands_in_a_line() {
+        for (text, want) in [
+            ("  dbPassword: hunter2", "  dbPassword: •••••"),
+            ("a: {nmae: x, password: y}", "a: {nmae: x, password: •••••"),
+            ("a.nmae=1,a.password=y", "a.nmae=1,a.password=•••••"),
+            ("a={\"api_key\":\"x\"}", "a={\"api_key\":•••••"),
+            ("\"my secret key\": x", "\"my secret key\": •••••"),
+            ("{name: DB_PASSWORD, value: x}", "{name: DB_PASSWORD, value: •••••"),
+            ("{value: x, name: DB_PASSWORD}", "{value: •••••"),
+            ("serving.kserve.io/secretKey: localMinIO", "serving.kserve.io/secretKey: localMinIO"),
+            ("max_tokens: 512", "max_tokens: 512"),
+            ("storageUri: s3://token/a, port: 80", "storageUri: s3://token/a, port: 80"),
+            ("password:", "password:"),
+        ] {
+            assert_eq!(shown_lines(text), want);
+            assert_eq!(shown(text), want);
+        }
+    }
+
+    #[test]
+    fn no_line_below_a_secret_is_shown() {
+        let text = "a:\n  password: |\n    one\n\n    two: 2\n  port: 80\ntokens:\n- abc\n- k: v\nb: 1";
+        let want = "a:\n  password: •••••\n    •••••\n\n    •••••\n  port: 80\ntokens:\n•••••\n•••••\nb: 1";
+        assert_eq!(shown_lines(text), want);
+    }
+
+    #[test]
+    fn a_key_beside_a_secret_is_shown() {
+        let text = "- password: x\n  name: y\n- name: z";
+        assert_eq!(shown_lines(text), "- password: •••••\n  name: y\n- name: z");
+    }
+
+    #[test]
+    fn the_value_of_an_environment_variable_that_is_a_secret_is_not_shown() {
+        let text = "env:\n- name: DB_PASSWORD\n  value: x\n- value: y\n  name: API_TOKEN\n- name: A\n  value: z";
+        let want =
+            "env:\n- name: DB_PASSWORD\n  value: •••••\n- value: •••••\n  name: API_TOKEN\n- name: A\n  value: z";
+        assert_eq!(shown_lines(text), want);
+    }
+
+    #[test]
+    fn what_a_message_quotes_can_be_hidden() {
+        assert_eq!(without_quotes("key `2]` has no value"), "key `•••••` has no value");
+        assert_eq!(without_quotes("`[` is not closed by `]`"), "`[` is not closed by `]`");
+    }
+}
