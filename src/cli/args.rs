@@ -79,7 +79,7 @@ pub(super) enum Command {
     /// Check releases without printing them (Helm's verb: lint)
     ///
     /// Everything is checked that `render` checks, for every mode of routing, both versions of the API, and every set of
-    /// versions that can be ready; with more than 10 versions for all of them ready, none, each alone and all but each.
+    /// versions that can be ready; with more than 10 versions for a choice of these sets.
     /// Nothing is printed but the verdict. No cluster is asked.
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Validate),

@@ -97,10 +97,15 @@ impl Failure {
 
     /// A release that cannot be rendered; `folder` is that of the user's templates.
     pub fn render(error: &RenderErrors, folder: Option<&str>) -> Failure {
-        if !error.is_input() {
-            return Failure::Bug(error.to_string());
-        }
         match (&error.0, folder) {
+            // r8's own templates have been tried with r8's own tables: what they read is the user's.
+            (RenderError::Template { own: false, .. }, Some(folder)) => {
+                let hint = format!(
+                    "the template is r8's own; what it reads comes from the tables and templates in `{folder}`"
+                );
+                Failure::usage(secret::shown(&error.to_string()), hint)
+            }
+            _ if !error.is_input() => Failure::Bug(error.to_string()),
             (RenderError::Template { file, line, message, .. }, Some(folder)) => {
                 let place = own(folder, file, line.and_then(|line| u32::try_from(line).ok()));
                 Fault { message: secret::shown(message), place: Some(place), hint: error.hint() }.into()

@@ -48,7 +48,7 @@ pub(super) fn run(
                     then `kubectl wait`, then `r8 render … --only routing | kubectl apply -f -`";
         report.message("note", "the route takes all versions for ready", Some(hint));
     }
-    let printed = match &args.print.output_dir {
+    let printed = match args.print.output_dir.as_deref().filter(|folder| !folder.is_empty()) {
         Some(folder) if args.release_name => write_files(&manifests, &format!("{folder}/{}", spec.name)),
         Some(folder) => write_files(&manifests, folder),
         None => print(&manifests, args.print.output),

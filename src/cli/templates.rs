@@ -43,6 +43,12 @@ fn show(catalog: &Catalog, place: &str, folder: Option<&str>) -> Result<String, 
 }
 
 fn eject(catalog: &Catalog, folder: &str, force: bool) -> Result<String, Failure> {
+    if folder.is_empty() {
+        return Err(Failure::usage(
+            "DIR is empty",
+            "name the folder to write to, as in `r8 templates eject my-templates`",
+        ));
+    }
     let below = |path: &str| format!("{}/{path}", folder.trim_end_matches('/'));
     let texts: Vec<(String, String)> = catalog.files().into_iter().map(|file| (below(&file.path), file.text)).collect();
     let there = texts.iter().map(|(path, _)| path.as_str()).filter(|path| Path::new(path).exists()).collect::<Vec<_>>();

@@ -76,6 +76,22 @@ pub enum TemplatesError {
         /// The name in it.
         object: String,
     },
+    /// A template that the environment needs is not there.
+    #[error("there is no template `{file}`")]
+    Missing {
+        /// Where the table asks for it.
+        place: Place,
+        /// Path of the template.
+        file: String,
+    },
+    /// A strategy that routes, in an environment whose table does not say what a route is.
+    #[error("strategy `{strategy}` needs `route`, the kind of the route")]
+    NoRoute {
+        /// Where the strategy stands.
+        place: Place,
+        /// The strategy.
+        strategy: String,
+    },
     /// A pattern is not a regular expression.
     #[error("`keys.{key}.pattern` is not a regular expression: {message}")]
     Pattern {
@@ -98,6 +114,8 @@ impl TemplatesError {
             TemplatesError::UnknownStrategy { .. } => {
                 Some(format!("the strategies are {}", super::STRATEGIES.join(", ")))
             }
+            TemplatesError::Missing { .. } => Some("write it, or name a `base` that has it".into()),
+            TemplatesError::NoRoute { .. } => Some("write `route: {kind: VirtualService, resource: vs}`".into()),
             _ => None,
         }
     }
@@ -111,6 +129,8 @@ impl TemplatesError {
             | TemplatesError::Cycle { place, .. }
             | TemplatesError::UnknownStrategy { place, .. }
             | TemplatesError::UnknownObject { place, .. }
+            | TemplatesError::Missing { place, .. }
+            | TemplatesError::NoRoute { place, .. }
             | TemplatesError::Pattern { place, .. } => Some(place),
         }
     }

@@ -122,6 +122,21 @@ impl Catalog {
                 return Err(TemplatesError::UnknownStrategy { place, strategy: strategy.to_owned() });
             }
         }
+        for strategy in environment.strategies().into_iter().filter(|strategy| *strategy != "none") {
+            let place = || self.place(environment, &format!("{strategy}:"));
+            if environment.table.route.is_none() {
+                return Err(TemplatesError::NoRoute { place: place(), strategy: strategy.to_owned() });
+            }
+            let file = format!("{strategy}/route.yaml.j2");
+            if self.find(environment, &file).is_none() {
+                let file = format!("{}/{file}", environment.name);
+                return Err(TemplatesError::Missing { place: place(), file });
+            }
+        }
+        if self.find(environment, "version.yaml.j2").is_none() {
+            let file = format!("{}/version.yaml.j2", environment.name);
+            return Err(TemplatesError::Missing { place: self.place(environment, "doc:"), file });
+        }
         if let Some(DestinationRule { object, .. }) = &environment.table.destination
             && !environment.objects().iter().any(|rule| rule.name == *object)
         {
@@ -360,7 +375,18 @@ mod tests {
             (&[("a", "doc: a\nbase: b\n"), ("b", "doc: b\nbase: a\n")], "`base` leads back to `a`", (2, 1)),
             (&[("a", "doc: a\nbase: kserv\n")], "`base` names an unknown environment `kserv`", (2, 1)),
             (&[("a", "doc: a\nstrategies:\n  nnoe: {}\n")], "`strategies` names `nnoe`", (3, 3)),
-            (&[("a", "doc: a\ndestination: {object: x}\n")], "`destination.object` names `x`", (2, 1)),
+            (&[("a", "doc: a\nbase: kserve\ndestination: {object: x}\n")], "`destination.object` names `x`", (3, 1)),
+            (&[("a", "doc: a\n")], "there is no template `a/version.yaml.j2`", (1, 1)),
+            (
+                &[("a", "base: kserve\ndoc: a\nstrategies: {mirror: {}}\n")],
+                "there is no template `a/mirror/route.yaml.j2`",
+                (3, 14),
+            ),
+            (
+                &[("a", "doc: a\nbase: deployment\nstrategies:\n  canary: {}\n")],
+                "strategy `canary` needs `route`",
+                (4, 3),
+            ),
             (
                 &[("_shared", "doc: a\nkeys:\n  b: {type: string, doc: b, pattern: '('}\n")],
                 "`keys.b.pattern` is not a regular expression",
