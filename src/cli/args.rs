@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 }
 
 /// Reads the words of the command line; the matches tell which of Helm's flags were given.
-pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Arguments, ArgMatches), clap::Error> {
+pub(super) fn parse(words: &[OsString]) -> Result<(Arguments, ArgMatches), clap::Error> {
     let mut command = helm::accept(Arguments::command());
     let matches = command.try_get_matches_from_mut(words)?;
     let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;

@@ -56,13 +56,14 @@ pub fn run(
     terminal: bool,
 ) -> u8 {
     let mut report = Report { out: stderr, color: false, warned: 0 };
-    let printed = match args::parse(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let printed = match args::parse(&words) {
         Ok((arguments, matches)) => {
             report.color = colored(arguments.global.color, variable, terminal);
             command(&arguments, &matches, &mut World { stdin, variable }, &mut report)
         }
         Err(error) if error.use_stderr() => {
-            report.usage(&error.render().to_string(), error.kind());
+            report.usage(&error.render().to_string(), &words);
             return 2;
         }
         Err(help) => Ok(help.render().to_string()),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
 use super::failure::{Fault, Place};
+use super::secret;
 use crate::values::MAX_BYTES;
 
 /// Reads a file, or stdin for `-`; `flag` is what named it.
@@ -12,24 +13,21 @@ pub(super) fn text(path: &str, flag: &str, stdin: &mut dyn Read) -> Result<Strin
         return whole(stdin, "-", "stdin", flag);
     }
     if path.contains("://") {
-        let hint = "fetch it first and give it with `-f -`";
-        return Err(Fault::new(format!("`{flag} {path}`: r8 does not fetch addresses"), Some(hint)));
+        return Err(fault(path, flag, "r8 does not fetch addresses", Some("fetch it first and give it with `-f -`")));
     }
     file(path, flag)
 }
 
 /// Reads a file.
 pub(super) fn file(path: &str, flag: &str) -> Result<String, Fault> {
-    let mut file =
-        File::open(path).map_err(|error| Fault::new(format!("`{flag} {path}`: {}", reason(&error)), None))?;
+    let mut file = File::open(path).map_err(|error| fault(path, flag, &reason(&error), None))?;
     whole(&mut file, path, path, flag)
 }
 
 fn whole(reader: &mut dyn Read, path: &str, name: &str, flag: &str) -> Result<String, Fault> {
-    let bytes = bytes(reader).map_err(|error| Fault::new(format!("`{flag} {path}`: {}", reason(&error)), None))?;
+    let bytes = bytes(reader).map_err(|error| fault(path, flag, &reason(&error), None))?;
     let Some(bytes) = bytes else {
-        let limit = format!("more than {MAX_BYTES} bytes, the most that r8 reads");
-        return Err(Fault::new(format!("`{flag} {path}`: {limit}"), None));
+        return Err(fault(path, flag, &format!("more than {MAX_BYTES} bytes, the most that r8 reads"), None));
     };
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -37,9 +35,13 @@ fn whole(reader: &mut dyn Read, path: &str, name: &str, flag: &str) -> Result<St
         let line = before.matches('\n').count() as u32 + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
         let place = Place { path: name.to_owned(), line: Some(line), column: Some(column), text: None };
-        let hint = Some("save it as UTF-8".to_owned());
-        Fault { message: format!("`{flag} {path}`: not UTF-8"), place: Some(place), hint }
+        Fault { place: Some(place), ..fault(path, flag, "not UTF-8", Some("save it as UTF-8")) }
     })
+}
+
+/// A mistake about a file; what was meant for `--set` and given as a path does not show a secret.
+fn fault(path: &str, flag: &str, reason: &str, hint: Option<&str>) -> Fault {
+    Fault::new(format!("`{flag} {}`: {reason}", secret::shown(path)), hint)
 }
 
 /// The whole content; none when it is more than the values may have, however much more there is.

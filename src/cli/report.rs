@@ -1,14 +1,13 @@
 //! Messages for people: what, where with the line and a caret, how to repair.
 
+use std::ffi::OsString;
 use std::io::Write;
-
-use clap::error::ErrorKind;
 
 use super::excerpt::{Mark, excerpt, unsafe_to_print};
 use super::failure::{Failure, Fault, reader_gone};
 use super::read::plain;
 use super::secret;
-use crate::spec::SpecError;
+use crate::spec::{Problem, SpecError};
 use crate::values::{self, Origin, Source, SourceName, ValuesError, ValuesWarning};
 
 /// The most messages of one kind.
@@ -44,7 +43,10 @@ impl Report<'_> {
                 self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
             Failure::Spec(errors, sources) => self.all(of_spec(&errors.0, sources)),
-            Failure::Bug(text) => self.message("internal error", &format!("{text}; this is a bug in r8"), None),
+            Failure::Bug(text) => {
+                let text = secret::shown(text);
+                self.message("internal error", &format!("{text}; this is a bug in r8"), None);
+            }
             Failure::System(error) if reader_gone(error) => {}
             Failure::System(error) => {
                 // The chain's own texts: a backtrace, which `{:?}` would resolve, costs 100 ms and says nothing to the user.
@@ -72,10 +74,22 @@ impl Report<'_> {
     }
 
     /// Writes what the reader of the command line says; what it repeats of the words does not show a secret.
-    pub fn usage(&mut self, text: &str, kind: ErrorKind) {
-        let help = kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-        let text = if help { text.to_owned() } else { clean(&secret::shown(text)) };
-        self.line(&text);
+    pub fn usage(&mut self, text: &str, words: &[OsString]) {
+        let mut text = text.to_owned();
+        for word in words.iter().map(|word| word.to_string_lossy()) {
+            // A word is repeated whole, or without its flag.
+            let value = match word.strip_prefix("--") {
+                Some(long) => long.split_once('=').map(|(_, value)| value),
+                None => word.strip_prefix('-').and_then(|short| short.get(1..)),
+            };
+            for part in value.into_iter().chain([&*word]) {
+                let shown = secret::shown(part);
+                if shown != part {
+                    text = text.replace(part, &shown);
+                }
+            }
+        }
+        self.line(&clean(&text));
     }
 
     /// Writes a message of one line, with a hint: `note: …`.
@@ -167,7 +181,12 @@ fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source]) -> Vec<Message<'a>> 
     for error in errors.iter().take(MOST + 1) {
         let path = error.path();
         let Some(origin) = error.origin() else {
-            messages.push(Message { text: error.to_string(), hint: error.hint(), ..Message::default() });
+            // What stands in no source is an argument.
+            let text = match &error.problem {
+                Problem::Name { name, .. } => error.to_string().replace(name, &secret::shown(name)),
+                _ => error.to_string(),
+            };
+            messages.push(Message { text, hint: error.hint(), ..Message::default() });
             continue;
         };
         let mut message = placed(error.to_string(), origin, path.as_deref(), error.hint(), sources);

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::args::Sources;
 use super::failure::{Failure, Fault};
-use super::read;
+use super::{read, secret};
 use crate::values::{self, Source, SourceName, ValuesErrors, set_file_paths};
 
 /// The paths that `--values` names, its comma lists split.
@@ -14,7 +14,7 @@ pub(super) fn files(args: &Sources) -> Result<Vec<String>, Failure> {
     for argument in &args.files {
         match comma_list(argument) {
             Ok(list) => paths.extend(list),
-            Err(problem) => faults.push(Fault::new(format!("`--values {argument}` {problem}"), None)),
+            Err(problem) => faults.push(Fault::new(format!("`--values {}` {problem}", secret::shown(argument)), None)),
         }
     }
     if faults.is_empty() { Ok(paths) } else { Err(Failure::Input(faults)) }
