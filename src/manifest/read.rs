@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::plain;
 
-/// The deepest nesting that is read.
-const MAX_DEPTH: usize = 128;
+/// The deepest nesting that is read: that of values, and what templates put around them.
+const MAX_DEPTH: usize = 160;
 /// The most nodes of one text, counted after aliases are followed.
 const MAX_NODES: usize = 4_000_000;
 
@@ -31,7 +31,7 @@ pub struct ReadError {
 ///
 /// # Errors
 ///
-/// Text that is no YAML, a key that stands twice, nesting deeper than 128 levels, an alias bomb.
+/// Text that is no YAML, a key that stands twice, nesting deeper than 160 levels, an alias bomb.
 pub fn read_documents(text: &str) -> Result<Vec<Value>, ReadError> {
     match plain::read(text) {
         Some(documents) => Ok(documents.into_iter().filter(|document| !document.is_null()).collect()),
@@ -64,7 +64,13 @@ pub(super) fn read_fully(text: &str) -> Result<Vec<Value>, ReadError> {
 /// A collection whose end has not come yet.
 enum Open {
     List(Vec<Value>, usize),
-    Map(Map<String, Value>, Option<String>, usize),
+    Map(Map<String, Value>, Option<Key>, usize),
+}
+
+enum Key {
+    Text(String),
+    /// `<<` without quotes.
+    Merge,
 }
 
 #[derive(Default)]
@@ -85,18 +91,18 @@ impl Reader {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref())?;
-                self.node(value, anchor, 1)
+                self.node(value, anchor, 1, style == ScalarStyle::Plain)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Open::List(Vec::new(), anchor)),
             Event::MappingStart(_, anchor, _) => self.open(Open::Map(Map::new(), None, anchor)),
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
-                Some(Open::List(list, anchor)) => self.node(Value::Array(list), anchor, 1),
-                Some(Open::Map(map, _, anchor)) => self.node(Value::Object(map), anchor, 1),
+                Some(Open::List(list, anchor)) => self.node(Value::Array(list), anchor, 1, false),
+                Some(Open::Map(map, _, anchor)) => self.node(Value::Object(map), anchor, 1, false),
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
                 let (value, size) = self.anchors.get(&anchor).cloned().ok_or("an alias to its own inside")?;
-                self.node(value, 0, size)
+                self.node(value, 0, size, false)
             }
             _ => Ok(()),
         }
@@ -113,7 +119,7 @@ impl Reader {
         Ok(())
     }
 
-    fn node(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
+    fn node(&mut self, value: Value, anchor: usize, size: usize, plain: bool) -> Result<(), String> {
         self.nodes += size;
         if self.nodes > MAX_NODES {
             return Err(format!("more than {MAX_NODES} nodes"));
@@ -125,20 +131,23 @@ impl Reader {
         match self.stack.last_mut() {
             None => self.root = Some(value),
             Some(Open::List(list, _)) => list.push(value),
-            Some(Open::Map(_, key @ None, _)) => *key = Some(key_text(value)?),
-            Some(Open::Map(map, key, _)) => {
-                let Some(key) = key.take() else { return Ok(()) };
-                if key == "<<" && value.is_object() {
-                    let Value::Object(merged) = value else { return Ok(()) };
+            Some(Open::Map(_, key @ None, _)) if plain && value == "<<" => *key = Some(Key::Merge),
+            Some(Open::Map(_, key @ None, _)) => *key = Some(Key::Text(key_text(value)?)),
+            Some(Open::Map(map, key, _)) => match (key.take(), value) {
+                (None, _) => {}
+                (Some(Key::Merge), Value::Object(merged)) => {
                     for (key, value) in merged {
                         map.entry(key).or_insert(value);
                     }
-                } else if map.contains_key(&key) {
+                }
+                (Some(Key::Merge), _) => return Err("`<<` must be a map".into()),
+                (Some(Key::Text(key)), _) if map.contains_key(&key) => {
                     return Err(format!("key `{key}` appears twice"));
-                } else {
+                }
+                (Some(Key::Text(key)), value) => {
                     map.insert(key, value);
                 }
-            }
+            },
         }
         Ok(())
     }
@@ -256,6 +265,13 @@ mod tests {
     fn a_key_that_stands_twice_is_refused_at_its_place() {
         let error = read_documents("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!((error.line, error.message.as_str()), (3, "key `a` appears twice"));
+    }
+
+    #[test]
+    fn a_quoted_merge_key_is_a_key_like_any_other() {
+        assert_eq!(one("a: {\"<<\": {b: 1}, '<<x': 2}"), json!({"a": {"<<": {"b": 1}, "<<x": 2}}));
+        assert_eq!(one("a: {b: 0, <<: {b: 1, c: 2}}"), json!({"a": {"b": 0, "c": 2}}));
+        assert_eq!(read_documents("<<: 1").unwrap_err().message, "`<<` must be a map");
     }
 
     #[test]
