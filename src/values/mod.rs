@@ -121,6 +121,11 @@ mod tests {
     }
 
     #[test]
+    fn a_quoted_merge_key_is_a_key_like_any_other() {
+        assert_eq!(json_of(&["a: {\"<<\": 1, \"\\0<<\": 2}"]), json!({"a": {"<<": 1, "\0<<": 2}}));
+    }
+
+    #[test]
     fn an_aliased_value_keeps_its_place_and_that_of_the_alias() {
         let values = load(&[file("a: &x 1\nb: *x\n")]).unwrap();
         let origin = values.root().get("b").unwrap().origin;
@@ -172,6 +177,9 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
         }
         assert_eq!(error_of(&bomb).2, "the values expand to more than 400000 nodes");
+        let anchors: String = (0..100).map(|level| format!("&a{level} [")).collect();
+        let nested = format!("a: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(100));
+        assert_eq!(error_of(&nested).2, "the values expand to more than 400000 nodes");
         assert!(error_of(&"a".repeat(17 * 1024 * 1024)).2.starts_with("a text of 17825792 bytes"));
     }
 
@@ -188,6 +196,9 @@ mod tests {
         assert_eq!(json(&["a=9007199254740993"]), Ok(json!({"a": 9_007_199_254_740_993_u64})));
         assert_eq!(json(&["a={"]), Err(3));
         assert_eq!(json(&["[1]"]), Err(1));
+        assert_eq!(json(&["{\"\u{e9}\u{e9}\u{e9}\": x}"]), Err(9));
+        assert_eq!(json(&["{\"a\":\n x}"]), Err(8));
+        assert_eq!(json(&["{\"a\": 1} x"]), Err(10));
     }
 
     #[test]

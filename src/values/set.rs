@@ -3,6 +3,7 @@
 //! Where Helm silently does nothing (`=1`, `.a=1`, `a[0`, an empty argument) r8 reports a mistake.
 
 use super::error::{ValuesError, ValuesProblem};
+use super::yaml::{MAX_DEPTH, MAX_NODES, measure};
 use super::{Entry, Kind, Map, Node, Origin};
 
 /// The largest list index (`MaxIndex`).
@@ -34,10 +35,11 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32, typing: Typing<'_>
     if text.is_empty() {
         return Err(scanner.error(0, "an empty argument sets nothing"));
     }
+    let mut filled = 0;
     while !scanner.at_end() {
         let (path, start) = scanner.path()?;
         let value = scanner.value(typing)?;
-        put(root, &path, value, &scanner, start)?;
+        put(root, &path, value, &scanner, start, &mut filled)?;
     }
     Ok(())
 }
@@ -55,16 +57,17 @@ pub(super) fn apply_literal(root: &mut Node, text: &str, source: u32) -> Result<
     let value: String = scanner.characters.iter().skip(equals + 1).collect();
     let length = value.chars().count();
     let node = Node { kind: Kind::String(value), origin: scanner.origin(equals + 1, length) };
-    put(root, &steps, node, &scanner, start)
+    put(root, &steps, node, &scanner, start, &mut 0)
 }
 
-/// Puts a value at the path that `key` names; `offset` is where the key stands in its argument.
+/// Puts a value at the path that `key` names; `offset` is where the key stands in its argument, `filled` as in [`put`].
 pub(super) fn apply_node(
     root: &mut Node,
     key: &str,
     value: Node,
     source: u32,
     offset: usize,
+    filled: &mut usize,
 ) -> Result<(), ValuesError> {
     let mut scanner = Scanner::new(&format!("{key}="), source);
     let shift = |mut error: ValuesError| {
@@ -72,7 +75,7 @@ pub(super) fn apply_node(
         error
     };
     let (path, start) = scanner.path().map_err(shift)?;
-    put(root, &path, value, &scanner, start).map_err(shift)
+    put(root, &path, value, &scanner, start, filled).map_err(shift)
 }
 
 /// The paths that the values of a `--set-file` argument name.
@@ -275,8 +278,20 @@ fn typed(text: String) -> Kind {
 }
 
 /// Puts a value at its place; maps and lists on the way are made, a list's missing items are `null`.
-fn put(root: &mut Node, path: &[Step], value: Node, scanner: &Scanner, start: usize) -> Result<(), ValuesError> {
+///
+/// `filled` counts those items, of all that one argument sets.
+fn put(
+    root: &mut Node,
+    path: &[Step],
+    value: Node,
+    scanner: &Scanner,
+    start: usize,
+    filled: &mut usize,
+) -> Result<(), ValuesError> {
     let origin = scanner.origin(start, scanner.at.saturating_sub(start + 1));
+    if path.len() + measure(&value).1 > MAX_DEPTH + 1 {
+        return Err(ValuesError { problem: ValuesProblem::Depth(MAX_DEPTH), origin });
+    }
     let mut place = root;
     for (depth, step) in path.iter().enumerate() {
         let fits = match (step, &place.kind) {
@@ -305,6 +320,10 @@ fn put(root: &mut Node, path: &[Step], value: Node, scanner: &Scanner, start: us
                     *place = Node { kind: Kind::List(Vec::new()), origin };
                 }
                 let Kind::List(list) = &mut place.kind else { return Ok(()) };
+                *filled += (index + 1).saturating_sub(list.len());
+                if *filled > MAX_NODES {
+                    return Err(ValuesError { problem: ValuesProblem::Nodes(MAX_NODES), origin });
+                }
                 while list.len() <= *index {
                     list.push(Node { kind: Kind::Null, origin });
                 }
@@ -411,6 +430,10 @@ mod tests {
         assert!(set(&["a[65536]=1"]).is_ok());
         assert!(set(&[&format!("{}=1", ["a"; 31].join("."))]).is_ok());
         assert!(set(&[&format!("{}=1", ["a"; 32].join("."))]).is_err());
+        assert_eq!(set(&[&format!("a{}=1", "[0]".repeat(128))]), Err((1, "nested deeper than 128 levels".into())));
+        assert!(set(&[&format!("a{}=1", "[0]".repeat(127))]).is_ok());
+        let many = (0..8).map(|key| format!("a{key}[65535]=1")).collect::<Vec<_>>().join(",");
+        assert_eq!(set(&[&many]), Err((73, "the values expand to more than 400000 nodes".into())));
         let conflict = set(&["a=1", "a.b=2"]);
         assert_eq!(conflict, Err((1, "expected a map for key `b`, found a number there".into())));
     }

@@ -9,11 +9,18 @@ use super::{Entry, Kind, Node, Origin, merge, scalar, set};
 pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), ValuesError> {
     let at = |column: usize| Origin { source, line: 1, column: column as u32 + 1, length: 1, used: None };
     if text.trim_start().starts_with('{') {
-        let value = read(text).map_err(|(column, problem)| ValuesError { problem, origin: at(column) })?;
-        merge::merge(root, node(&value.0, at(0)));
+        let (value, used) = read(text).map_err(|(column, problem)| ValuesError { problem, origin: at(column) })?;
+        let (object, rest) = text.split_at(used);
+        if !rest.trim().is_empty() {
+            let problem = ValuesProblem::Json("text behind the object".into());
+            let blanks = rest.chars().take_while(|c| c.is_whitespace()).count();
+            return Err(ValuesError { problem, origin: at(object.chars().count() + blanks) });
+        }
+        merge::merge(root, node(&value, at(0)));
         return Ok(());
     }
     let mut rest = text;
+    let mut filled = 0;
     while !rest.trim().is_empty() {
         let offset = text.chars().count() - rest.chars().count();
         let Some(equals) = unescaped_equals(rest) else {
@@ -28,7 +35,7 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), Valu
         } else {
             read(after).map_err(|(column, problem)| ValuesError { problem, origin: at(begin + column) })?
         };
-        set::apply_node(root, key, node(&value, at(begin)), source, offset)?;
+        set::apply_node(root, key, node(&value, at(begin)), source, offset, &mut filled)?;
         rest = after.get(used..).unwrap_or_default();
         let next = rest.trim_start();
         rest = next.strip_prefix(',').unwrap_or(next);
@@ -49,7 +56,7 @@ fn unescaped_equals(text: &str) -> Option<usize> {
     None
 }
 
-/// Reads one JSON value; gives it and how many bytes it took.
+/// Reads one JSON value; gives it and how many bytes it took, or the characters before a mistake.
 fn read(text: &str) -> Result<(Value, usize), (usize, ValuesProblem)> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match stream.next() {
@@ -57,10 +64,17 @@ fn read(text: &str) -> Result<(Value, usize), (usize, ValuesProblem)> {
         Some(Err(error)) => {
             let message = error.to_string();
             let message = message.split(" at line").next().unwrap_or_default().to_owned();
-            Err((error.column().saturating_sub(1), ValuesProblem::Json(message)))
+            Err((characters_before(text, &error), ValuesProblem::Json(message)))
         }
         None => Err((0, ValuesProblem::Json("nothing to read".into()))),
     }
+}
+
+/// The characters before a mistake; serde_json counts lines, and bytes in the line.
+fn characters_before(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let bytes = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    text.char_indices().take_while(|(index, _)| *index < bytes).count()
 }
 
 fn node(value: &Value, origin: Origin) -> Node {

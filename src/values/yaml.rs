@@ -8,11 +8,9 @@ use super::error::{ValuesError, ValuesProblem, ValuesWarning};
 use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
 
 /// The deepest nesting: that of JSON readers, which Helm's records are read with.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 /// The most nodes of one text, counted after aliases are followed.
-const MAX_NODES: usize = 400_000;
-/// Stands for the merge key, which a quoted `<<` is not; no text of a file can hold U+0000.
-const MERGE: &str = "\0<<";
+pub(super) const MAX_NODES: usize = 400_000;
 /// The largest text of values, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -97,7 +95,13 @@ fn origin(source: u32, span: &Span) -> Origin {
 /// A collection whose end has not come yet; the number is its anchor, or 0.
 enum Open {
     List(Vec<Node>, usize, Origin),
-    Map { map: Map, key: Option<(String, Origin)>, merged: Vec<Node>, anchor: usize, origin: Origin },
+    Map { map: Map, key: Option<(Key, Origin)>, merged: Vec<Node>, anchor: usize, origin: Origin },
+}
+
+enum Key {
+    Text(String),
+    /// `<<` without quotes.
+    Merge,
 }
 
 struct Reader<'a> {
@@ -179,7 +183,8 @@ impl Reader<'_> {
     }
 
     fn node(&mut self, node: Node, anchor: usize, size: (usize, usize), plain: bool) -> Result<(), ValuesProblem> {
-        self.nodes += size.0;
+        // What is kept for aliases counts too: anchors inside each other are kept once for each.
+        self.nodes += if anchor > 0 { 2 * size.0 } else { size.0 };
         if self.nodes > MAX_NODES {
             return Err(ValuesProblem::Nodes(MAX_NODES));
         }
@@ -189,20 +194,23 @@ impl Reader<'_> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Open::List(list, ..)) => list.push(node),
+            Some(Open::Map { key: key @ None, .. }) if plain && node.as_str() == Some("<<") => {
+                *key = Some((Key::Merge, node.origin));
+            }
             Some(Open::Map { map, key: key @ None, .. }) => {
-                let name = if plain && node.as_str() == Some("<<") { MERGE.to_owned() } else { key_text(&node)? };
+                let name = key_text(&node)?;
                 if let Some(entry) = map.get(&name) {
                     return Err(ValuesProblem::Twice { key: name, first: entry.key });
                 }
-                *key = Some((name, node.origin));
+                *key = Some((Key::Text(name), node.origin));
             }
-            Some(Open::Map { map, key, merged, .. }) => {
-                let Some((name, origin)) = key.take() else { return Ok(()) };
-                if name == MERGE {
-                    return merge_key(node, merged);
+            Some(Open::Map { map, key, merged, .. }) => match key.take() {
+                None => {}
+                Some((Key::Merge, _)) => merge_key(node, merged)?,
+                Some((Key::Text(name), origin)) => {
+                    map.insert(name, Entry { key: origin, value: node });
                 }
-                map.insert(name, Entry { key: origin, value: node });
-            }
+            },
         }
         Ok(())
     }
@@ -233,7 +241,7 @@ fn merge_key(node: Node, merged: &mut Vec<Node>) -> Result<(), ValuesProblem> {
 }
 
 /// Nodes and depth of a tree.
-fn measure(node: &Node) -> (usize, usize) {
+pub(super) fn measure(node: &Node) -> (usize, usize) {
     let add = |(nodes, depth): (usize, usize), (more, deep): (usize, usize)| (nodes + more, depth.max(deep + 1));
     match &node.kind {
         Kind::List(list) => list.iter().map(measure).fold((1, 1), add),
