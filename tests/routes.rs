@@ -1,6 +1,7 @@
 //! Every environment and strategy × 1 to 4 versions × every subset of ready versions × weights with zeros: the route gives
 //! the shares of the reference below, which is written here apart from the code.
 
+mod istio;
 mod parts;
 
 use std::collections::BTreeMap;
@@ -32,8 +33,7 @@ fn reference(environment: &str, strategy: &str, weights: &[u32], ready: &[bool])
     if force.iter().sum::<u32>() == 0 {
         force[0] = 1;
     }
-    // The split of kserve blue-green sends a request to itself again with a header that names the version.
-    let named = strategy == "blue-green" && (environment == "kserve" || environment.starts_with("kserve-0."));
+    let named = sends_to_itself(environment, strategy);
     let named: Vec<usize> = (0..force.len()).filter(|index| named && (*index == 0 || force[*index] > 0)).collect();
     let candidates = || force.iter().enumerate().skip(1).filter(|(_, weight)| **weight > 0);
     let only_primary = BTreeMap::from([(0, 1.0)]);
@@ -58,6 +58,26 @@ fn reference(environment: &str, strategy: &str, weights: &[u32], ready: &[bool])
         },
         other => panic!("no reference for {other}"),
     }
+}
+
+/// Whether a route's split sends a request to the route itself again, with a header that names the version.
+fn sends_to_itself(environment: &str, strategy: &str) -> bool {
+    strategy == "blue-green" && is_knative(environment)
+}
+
+/// Whether Knative serves the versions.
+fn is_knative(environment: &str) -> bool {
+    environment == "kserve" || environment.starts_with("kserve-0.")
+}
+
+/// The weights that the strategy reads; a version whose weight is not read counts 1.
+fn effective(environment: &str, strategy: &str, wanted: &[u32]) -> Vec<u32> {
+    let read = |index: usize| match strategy {
+        "canary" => is_knative(environment),
+        "mirror" => index > 0,
+        _ => true,
+    };
+    wanted.iter().enumerate().map(|(index, weight)| if read(index) { *weight } else { 1 }).collect()
 }
 
 /// Reads a route as Istio and the Gateway API do: an absent weight counts 0 (Istio) or 1 (Gateway API) beside others.
@@ -193,12 +213,7 @@ fn wanted(versions: usize) -> Vec<Vec<u32>> {
 fn every_route_gives_the_shares_of_the_reference() {
     let count = each(|environment, strategy, wanted, route, ready| {
         let object = route.at(&route.in_force(|index| ready[index])).unwrap().object;
-        let reads = strategy != "canary" || environment == "kserve" || environment.starts_with("kserve-0.");
-        let mut weights = if reads { wanted.to_vec() } else { vec![1; wanted.len()] };
-        if strategy == "mirror" {
-            weights[0] = 1;
-        }
-        let expected = reference(environment, strategy, &weights, ready);
+        let expected = reference(environment, strategy, &effective(environment, strategy, wanted), ready);
         assert_eq!(traffic(&object), expected, "{environment}/{strategy} {wanted:?} ready {ready:?}: {object:#}");
     });
     assert!(count > 1000, "{count} routes");
@@ -229,79 +244,6 @@ fn the_route_is_read_back_from_the_routemap() {
     });
 }
 
-/// A Service with one port that Istio knows the protocol of.
-fn service(namespace: &str, name: &str, port: u16) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
-        "spec": {"ports": [{"name": "http2", "port": port}], "selector": {"app": name}},
-    })
-}
-
-/// Where Istio sends a request, by version.
-fn istio_shares(answer: &Value) -> BTreeMap<usize, f64> {
-    let clusters = answer["clusters"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
-    let mut shares = BTreeMap::new();
-    for cluster in clusters {
-        assert_ne!(cluster["unknown"], true, "no such cluster: {answer:#}");
-        let version = cluster["responseAdd"]["app-version"].as_str().unwrap_or_else(|| panic!("{answer:#}"));
-        *shares.entry(index_of(version)).or_insert(0.0) += cluster["share"].as_f64().unwrap();
-    }
-    shares
-}
-
-fn alike(found: &BTreeMap<usize, f64>, expected: &BTreeMap<usize, f64>) -> bool {
-    found.len() == expected.len()
-        && expected.iter().all(|(index, share)| found.get(index).is_some_and(|found| (found - share).abs() < 1e-6))
-}
-
-#[test]
-fn istio_sends_requests_where_r8_means_them_to_go() {
-    if !parts::wanted() {
-        return;
-    }
-    let mut part = parts::Part::start("istio");
-    let environments = ["deployment-istio", "deployment-gtw", "kserve-standard", "kserve-modelmesh-istio"];
-    let mut asked = 0;
-    each(|environment, strategy, wanted, route, ready| {
-        if !environments.contains(&environment) || wanted.len() > 3 || wanted.first() == Some(&100) {
-            return;
-        }
-        let rendered = rendered(environment, strategy, wanted);
-        let mut objects: Vec<Value> = rendered.manifests.iter().map(|manifest| manifest.object.clone()).collect();
-        objects.retain(|object| ["Service", "ServiceEntry"].iter().any(|kind| object["kind"] == *kind));
-        objects.push(route.at(&route.in_force(|index| ready[index])).unwrap().object);
-        objects.push(service("istio-system", "istio-ingressgateway", 80));
-        objects.push(service("modelmesh-serving", "modelmesh-serving", 8033));
-        if environment == "kserve-standard" {
-            objects.extend((0..wanted.len()).map(|index| service("default", &format!("app-{index}-predictor"), 80)));
-        }
-        let port = if environment == "kserve-modelmesh-istio" { 8033 } else { 80 };
-        let request = |headers: Value| json!({"namespace": "default", "host": "app.default", "port": port, "path": "/get", "headers": headers});
-        let requests = json!([request(json!({})), request(json!({"traffic": "test"}))]);
-        let answer = part.ask(&json!({"op": "route", "objects": objects, "requests": requests}));
-        let answer = answer.unwrap_or_else(|error| panic!("{environment}/{strategy}: {error}"));
-        let reads = strategy != "canary";
-        let mut weights = if reads { wanted.to_vec() } else { vec![1; wanted.len()] };
-        if strategy == "mirror" {
-            weights[0] = 1;
-        }
-        let expected = reference(environment, strategy, &weights, ready);
-        let tested = match expected.matched.first() {
-            Some(first) => BTreeMap::from([(*first, 1.0)]),
-            None => expected.others.clone(),
-        };
-        for (index, expected) in [&expected.others, &tested].into_iter().enumerate() {
-            let found = istio_shares(&answer["answers"][index]);
-            let place = format!("{environment}/{strategy} {wanted:?} ready {ready:?}");
-            assert!(alike(&found, expected), "{place}: {found:?}, meant {expected:?}: {answer:#}");
-        }
-        let mirrors = answer["answers"][0]["mirrors"].as_array().map_or(0, Vec::len);
-        assert_eq!(mirrors, expected.mirrored.len(), "{environment}/{strategy} {wanted:?} ready {ready:?}");
-        asked += 1;
-    });
-    assert!(asked > 100, "{asked} routes were asked for");
-}
-
 /// Whether a catalog gives a wrong route, or none, for two or three versions.
 fn is_found_out(catalog: &Catalog) -> bool {
     for environment in catalog.environments() {
@@ -314,12 +256,7 @@ fn is_found_out(catalog: &Catalog) -> bool {
                     let ready: Vec<bool> = (0..wanted.len()).map(|index| subset & 1 << index != 0).collect();
                     let Ok(manifest) = route.at(&route.in_force(|index| ready[index])) else { return true };
                     let name = environment.name.as_str();
-                    let reads = strategy != "canary" || name == "kserve" || name.starts_with("kserve-0.");
-                    let mut weights = if reads { wanted.clone() } else { vec![1; wanted.len()] };
-                    if strategy == "mirror" {
-                        weights[0] = 1;
-                    }
-                    let expected = reference(name, strategy, &weights, &ready);
+                    let expected = reference(name, strategy, &effective(name, strategy, &wanted), &ready);
                     let found = std::panic::catch_unwind(|| traffic(&manifest.object));
                     if found.map_or(true, |found| found != expected) {
                         return true;

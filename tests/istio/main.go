@@ -34,6 +34,10 @@
 // "responseSet", "responseAdd", "responseRemove", "hostRewrite". Header changes of the cluster and of the
 // route, virtual host and table around it are merged, outermost last, as Envoy applies them.
 //
+// A request with "follow": true does not stop at the first proxy. Each cluster then has "sent", the request as
+// it arrives there ("host", "path", "headers"), and, where its Service stands before the pods of one of Istio's
+// Gateways, "next": the answer of that gateway to it.
+//
 // # status
 //
 //	{"op":"status","objects":[…]}

@@ -21,6 +21,8 @@ type httpRequest struct {
 	Path    string            `json:"path"`
 	Method  string            `json:"method"`
 	Headers map[string]string `json:"headers"`
+	// Follow goes on through the gateways that the request is sent to.
+	Follow bool `json:"follow"`
 }
 
 type gatewayReference struct {
@@ -72,6 +74,9 @@ type share struct {
 	Share  float64 `json:"share"`
 	headerChanges
 	HostRewrite string `json:"hostRewrite,omitempty"`
+	// Sent and Next are there if the request asks to be followed.
+	Sent *sentRequest `json:"sent,omitempty"`
+	Next *answer      `json:"next,omitempty"`
 }
 
 type mirror struct {
@@ -110,29 +115,37 @@ func route(raw []json.RawMessage, requests []httpRequest) ([]answer, error) {
 
 // answer follows a request from listener to clusters. Only a request it cannot judge is an error.
 func (m *mesh) answer(asked *httpRequest) (answer, error) {
-	result := answer{Clusters: []share{}, Mirrors: []mirror{}}
 	request, err := asked.completed()
 	if err != nil {
-		return result, err
-	}
-	hostname, _, err := net.SplitHostPort(request.Host)
-	if err != nil {
-		hostname = request.Host
+		return noAnswer(), err
 	}
 	name, address, port := proxyName{namespace: request.Namespace}, "", request.Port
 	if request.Gateway != nil {
 		name = proxyName{request.Gateway.Namespace, request.Gateway.Name}
 	} else {
-		address = m.objects.address(hostname, request.Namespace)
+		address = m.objects.address(request.hostname(), request.Namespace)
 	}
 	view, err := m.view(name)
 	if err != nil {
-		return result, err
+		return noAnswer(), err
 	}
 	if request.Gateway != nil {
 		port = view.proxyPort(port)
 	}
-	table, listener, why := view.table(address, port, hostname)
+	if request.Follow {
+		return m.follow(view, address, port, &request, mostHops)
+	}
+	return view.answer(address, port, &request)
+}
+
+func noAnswer() answer {
+	return answer{Clusters: []share{}, Mirrors: []mirror{}}
+}
+
+// answer is what a proxy does with a request that is connected to `address` and `port`.
+func (v *proxyView) answer(address string, port uint32, request *httpRequest) (answer, error) {
+	result := noAnswer()
+	table, listener, why := v.table(address, port, request.hostname())
 	result.Listener = listener
 	if table == nil {
 		result.Why = why
@@ -140,7 +153,7 @@ func (m *mesh) answer(asked *httpRequest) (answer, error) {
 	}
 	authority := request.Host
 	if table.IgnorePortInHostMatching {
-		authority = hostname
+		authority = request.hostname()
 	}
 	host := virtualHost(table, authority)
 	switch {
@@ -153,18 +166,26 @@ func (m *mesh) answer(asked *httpRequest) (answer, error) {
 	}
 	result.VirtualHost = host.Name
 	for _, candidate := range host.Routes {
-		matched, err := matches(candidate.Match, &request)
+		matched, err := matches(candidate.Match, request)
 		if err != nil {
 			return result, fmt.Errorf("route %q of virtual host %q: %w", candidate.Name, host.Name, err)
 		}
 		if matched {
 			result.Matched = true
 			result.Route = candidate.Name
-			return result, view.act(&result, &request, table, host, candidate)
+			return result, v.act(&result, request, table, host, candidate)
 		}
 	}
 	result.Why = fmt.Sprintf("no route of virtual host %q matches", host.Name)
 	return result, nil
+}
+
+// hostname is the host without its port.
+func (asked *httpRequest) hostname() string {
+	if hostname, _, err := net.SplitHostPort(asked.Host); err == nil {
+		return hostname
+	}
+	return asked.Host
 }
 
 func (asked *httpRequest) completed() (httpRequest, error) {
@@ -195,11 +216,15 @@ func (asked *httpRequest) completed() (httpRequest, error) {
 	for name, value := range asked.Headers {
 		request.Headers[strings.ToLower(name)] = value
 	}
-	request.Headers[":method"] = request.Method
-	request.Headers[":authority"] = request.Host
-	request.Headers[":path"] = request.Path
-	request.Headers[":scheme"] = "http"
+	request.setPseudoHeaders()
 	return request, nil
+}
+
+func (asked *httpRequest) setPseudoHeaders() {
+	asked.Headers[":method"] = asked.Method
+	asked.Headers[":authority"] = asked.Host
+	asked.Headers[":path"] = asked.Path
+	asked.Headers[":scheme"] = "http"
 }
 
 // act fills in what Envoy does with a request that matched `chosen`.
