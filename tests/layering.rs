@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("manifest", &[], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
     ("route", &["manifest"], &[]),
-    ("spec", &["values", "templates"], &["serde", "similar"]),
+    ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
     ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
     (
         "cli",
