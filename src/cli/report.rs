@@ -230,7 +230,7 @@ fn placed<'a>(
         let column = origin.column as usize - 1;
         mark.visible = Some(mark.visible.map_or(column, |visible| visible.min(column)));
     }
-    mark.label = path.map(|path| format!("in `{}`", clean(&path).replace('\n', "\u{fffd}"))).unwrap_or_default();
+    mark.label = path.map(|path| format!("in `{}`", clean(path).replace('\n', "\u{fffd}"))).unwrap_or_default();
     message.marks.push(mark);
     message
 }
@@ -299,7 +299,7 @@ mod tests {
     fn no_key_reaches_the_terminal_as_a_command() {
         let sources = [Source { name: SourceName::Stdin, text: "\"\\e[2J\": 1\n".into() }];
         let origin = Origin { source: 0, line: 1, column: 1, length: 1, used: None };
-        let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n".into()), None, &sources);
+        let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n"), None, &sources);
         let mut out = Vec::new();
         Report { out: &mut out, color: false, warned: 0 }.write("error", &message);
         let expected =
