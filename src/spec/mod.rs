@@ -1,10 +1,15 @@
 //! The typed release, and how it is decoded from values with the environment's key table.
 
 mod build;
+mod collision;
 mod error;
+mod forms;
 mod matches;
 mod name;
+mod object;
 mod release;
+mod traffic;
+mod version;
 mod walk;
 
 pub use error::{Problem, SpecError, SpecErrors, SpecWarning};
@@ -81,7 +86,7 @@ fn environment(root: &Node, catalog: &Catalog) -> Result<crate::templates::Envir
         return Err(error(Problem::Missing("environment".into()), None, hint));
     };
     let Some(name) = node.as_str() else {
-        let found = walk::describe(node);
+        let found = forms::describe(node);
         let problem = Problem::Type { key: "environment".into(), expected: "a string".into(), found };
         return Err(error(problem, Some(node), format!("choose one of {}", names.join(", "))));
     };

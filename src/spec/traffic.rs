@@ -1,0 +1,45 @@
+//! What concerns several versions: how many there are, and what their weights add up to.
+
+use super::collision;
+use super::error::Problem;
+use super::release::Application;
+use super::walk::Walk;
+use crate::values::Node;
+
+/// Checks the versions of an application together.
+pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk: &mut Walk<'_>) {
+    let rule = &application.rule;
+    let origin = node.get("versions").map(|node| node.origin);
+    let candidates = application.versions.len().saturating_sub(1);
+    if let Some(most) = rule.candidates
+        && candidates > most
+    {
+        let what = format!("strategy `{}`", application.strategy);
+        let problem = Problem::TooMany { what, most: format!("{most} candidate"), found: candidates };
+        walk.error(problem, list.get(most + 1).map(|node| node.origin), "application.versions", None);
+    }
+    if let Some(route) = &walk.environment.table.route
+        && let Some(most) = route.max_destinations
+        && application.strategy != "none"
+        && application.versions.len() > most
+    {
+        let problem = Problem::TooMany {
+            what: format!("one rule of {}", route.kind),
+            most: format!("{most} versions"),
+            found: application.versions.len(),
+        };
+        walk.error(problem, origin, "application.versions", None);
+    }
+    if let Some(weights) = &rule.weights
+        && let Some(most) = weights.sum
+    {
+        let sum: u64 = application.versions.iter().map(|version| u64::from(version.weight)).sum();
+        if sum > most {
+            walk.error(Problem::WeightSum { sum, most }, origin, "application.versions", None);
+        } else if sum == 0 && !application.versions.is_empty() {
+            let hint = "give at least one version a weight above 0";
+            walk.error(Problem::NoWeight, origin, "application.versions", Some(hint.into()));
+        }
+    }
+    collision::check(list, application, walk);
+}
