@@ -1,4 +1,11 @@
-//! Case folders: `testdata/render/**/values.yaml` beside `want.yaml` or `want.err`, and `args` where the case needs flags.
+//! Case folders: `testdata/render/**/values.yaml` beside what r8 makes of it.
+//!
+//! | file | when |
+//! |---|---|
+//! | `args` | the case needs flags |
+//! | `want.yaml` | stdout of a release that is rendered; not needed beside `want.warn` |
+//! | `want.warn` | its stderr; a case without one must warn of nothing |
+//! | `want.err` | stderr of a release that is refused |
 //!
 //! `SNAPSHOTS=overwrite cargo test --test cases` writes what r8 prints now; read it before you commit it.
 
@@ -17,17 +24,30 @@ fn case(values: &Path) -> datatest_stable::Result<()> {
         .args(["render", "-f", "values.yaml"])
         .args(args.split_whitespace())
         .output()?;
-    let (file, printed) = if output.status.success() {
-        ("want.yaml", String::from_utf8(output.stdout)?)
-    } else {
-        assert!(output.stdout.is_empty(), "a refused release prints nothing on stdout");
-        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
-        ("want.err", String::from_utf8(output.stderr)?)
+    let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    let there = |file: &str| folder.join(file).exists();
+    let compare = |file: &str, printed: &str| {
+        let want = Data::read_from(&folder.join(file), None).raw();
+        Assert::new().action_env("SNAPSHOTS").eq(printed.to_owned(), want);
     };
-    let other = if file == "want.yaml" { "want.err" } else { "want.yaml" };
-    assert!(!folder.join(other).exists(), "{other} is there, but r8 wrote {file}:\n{printed}");
-    let want = folder.join(file);
-    Assert::new().action_env("SNAPSHOTS").eq(printed, Data::read_from(&want, None).raw());
+    if output.status.success() {
+        assert!(!there("want.err"), "want.err is there, but r8 rendered:\n{stdout}");
+        if there("want.warn") {
+            compare("want.warn", &stderr);
+        } else {
+            assert!(!stderr.contains("warning: "), "there is no want.warn, but r8 wrote:\n{stderr}");
+        }
+        if there("want.yaml") || !there("want.warn") {
+            compare("want.yaml", &stdout);
+        }
+        return Ok(());
+    }
+    assert!(stdout.is_empty(), "a refused release prints nothing on stdout");
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    for file in ["want.yaml", "want.warn"] {
+        assert!(!there(file), "{file} is there, but r8 refused:\n{stderr}");
+    }
+    compare("want.err", &stderr);
     Ok(())
 }
 

@@ -27,6 +27,9 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
         walk.warn(problem, origin, "application.metadata.namespace", None);
     }
     let app_name = text("name").map(str::to_owned).or_else(|| release.clone());
+    if let Some(name) = &app_name {
+        application_name(name, metadata.and_then(|metadata| metadata.get("name")), walk);
+    }
     let rule = strategy(node, walk);
     let settings = settings(root, walk);
     let fields = fields(node, None, "application", walk);
@@ -76,6 +79,19 @@ fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option
         return None;
     }
     Some(found.to_owned())
+}
+
+/// Checks the name of the application's own Service, where it has one; the key's form has judged the rest.
+fn application_name(name: &str, node: Option<&Node>, walk: &mut Walk<'_>) {
+    let has_service = walk.environment.table.application_object == Some(true);
+    if let Err(rule) = name::service(name)
+        && has_service
+        && name::subdomain(name).is_ok()
+    {
+        let problem = Problem::Name { name: name.to_owned(), what: "Service name", rule };
+        let hint = "set `application.metadata.name`, the name of the application's Service";
+        walk.error(problem, node.map(|node| node.origin), "application.metadata.name", Some(hint.into()));
+    }
 }
 
 fn strategy(node: &Node, walk: &mut Walk<'_>) -> Option<(String, StrategyRule)> {

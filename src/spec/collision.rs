@@ -1,62 +1,104 @@
-//! Objects that would have one kind, namespace and name.
+//! Names that would meet: objects of one kind, namespace and name, and versions of one name.
 
 use std::collections::BTreeMap;
 
-use super::error::{Problem, SpecError};
-use super::release::Application;
-use super::walk::Walk;
-use crate::values::Node;
+use serde_json::Value;
 
-/// Reports every object that two parts of the release write.
-pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_>) {
-    let mut seen: BTreeMap<(&str, String, String), String> = BTreeMap::new();
-    let mut found = Vec::new();
-    let mut add = |kind: &'static str, namespace: &str, name: String, who: String, index: Option<usize>| {
-        let key = (kind, namespace.to_owned(), name.clone());
-        if let Some(first) = seen.get(&key) {
-            let object = format!("{kind} {namespace}/{name}");
-            let origin = index
-                .and_then(|index| list.get(index))
-                .map(|node| node.get("metadata").and_then(|metadata| metadata.get("name")).unwrap_or(node).origin);
-            found.push((Problem::Twice { object, first: first.clone(), second: who }, origin, index));
+use super::error::Problem;
+use super::name;
+use super::release::{Application, Object};
+use super::walk::Walk;
+use crate::values::{Node, Origin};
+
+/// The longest name of an object.
+const MAX_NAME: usize = 253;
+
+/// Stands for the kind of a version, which is no object.
+const VERSION: &str = "version";
+
+/// What tells two objects apart: kind, namespace, name.
+type Key = (String, String, String);
+
+/// The objects met so far, with who writes them.
+struct Names<'a> {
+    list: &'a [Node],
+    seen: BTreeMap<Key, String>,
+    found: Vec<(Problem, Option<usize>)>,
+}
+
+impl Names<'_> {
+    fn add(&mut self, kind: &str, namespace: &str, name: String, who: &str, index: Option<usize>) {
+        let key = (kind.to_owned(), namespace.to_owned(), name);
+        if let Some(first) = self.seen.get(&key) {
+            let (first, second) = (first.clone(), who.to_owned());
+            let problem = if kind == VERSION {
+                Problem::SameName { name: key.2, first, second }
+            } else {
+                Problem::Twice { object: format!("{kind} {namespace}/{}", key.2), first, second }
+            };
+            self.found.push((problem, index));
         } else {
-            seen.insert(key, who);
+            self.seen.insert(key, who.to_owned());
         }
-    };
+    }
+
+    /// A ConfigMap, whose name is made from another.
+    fn add_made(&mut self, namespace: &str, made: String, who: &str, index: Option<usize>) {
+        if let Err(rule) = name::subdomain(&made)
+            && made.len() > MAX_NAME
+        {
+            self.found.push((Problem::Name { name: made.clone(), what: "ConfigMap name", rule }, index));
+        }
+        self.add("ConfigMap", namespace, made, who, index);
+    }
+
+    fn origin(&self, index: usize) -> Option<Origin> {
+        let node = self.list.get(index)?;
+        Some(node.get("metadata").and_then(|metadata| metadata.get("name")).unwrap_or(node).origin)
+    }
+}
+
+/// Reports every object that two parts of the release write, and every name that two versions have.
+pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_>) {
+    let mut names = Names { list, seen: BTreeMap::new(), found: Vec::new() };
     let (name, namespace) = (&application.name, application.namespace.as_str());
     if walk.environment.table.application_object == Some(true) {
-        add("Service", namespace, name.clone(), "the application".into(), None);
+        names.add("Service", namespace, name.clone(), "the application", None);
     }
-    add("ConfigMap", namespace, format!("{name}-routemap"), "the application's routemap".into(), None);
+    names.add_made(namespace, format!("{name}-routemap"), "the application's routemap", None);
     for version in &application.versions {
+        let index = Some(version.index);
         let who = format!("`application.versions[{}]`", version.index);
+        let before = names.found.len();
         for object in &version.objects {
-            let kind = match object.kind.as_str() {
-                "Service" => "Service",
-                "Deployment" => "Deployment",
-                _ => "InferenceService",
-            };
-            add(kind, &object.namespace, object.name.clone(), who.clone(), Some(version.index));
-            if kind == "InferenceService" {
-                // KServe makes Services of these names for every InferenceService.
+            names.add(&object.kind, &object.namespace, object.name.clone(), &who, index);
+            if object.kind == "InferenceService" && !is_model_mesh(object) {
+                // KServe makes Services of these names for every InferenceService that it runs itself.
                 let kserve = format!("KServe for {who}");
-                add("Service", &object.namespace, object.name.clone(), kserve.clone(), Some(version.index));
-                add("Service", &object.namespace, format!("{}-predictor", object.name), kserve, Some(version.index));
+                names.add("Service", &object.namespace, object.name.clone(), &kserve, index);
+                names.add("Service", &object.namespace, format!("{}-predictor", object.name), &kserve, index);
             }
         }
         if version.has_config {
             let config = format!("{}-weight-config", version.name);
-            add("ConfigMap", &version.namespace, config, format!("the weight of {who}"), Some(version.index));
+            names.add_made(&version.namespace, config, &format!("the weight of {who}"), index);
+        }
+        // Objects of one name say it already.
+        if names.found.len() == before {
+            names.add(VERSION, &version.namespace, version.name.clone(), &who, index);
         }
     }
-    for (problem, origin, index) in found {
+    for (problem, index) in std::mem::take(&mut names.found) {
         let path = index.map(|index| format!("application.versions[{index}]")).unwrap_or_default();
-        let hint = "give each version its own `metadata.name`";
-        walk.errors.push(SpecError {
-            problem,
-            origin,
-            path: Some(path).filter(|path| !path.is_empty()),
-            hint: Some(hint.into()),
-        });
+        let hint = match problem {
+            Problem::Twice { .. } | Problem::SameName { .. } => "give each version its own `metadata.name`",
+            _ => "shorten the name",
+        };
+        walk.error(problem, index.and_then(|index| names.origin(index)), &path, Some(hint.into()));
     }
+}
+
+fn is_model_mesh(object: &Object) -> bool {
+    object.metadata.get("annotations").and_then(|annotations| annotations.get("serving.kserve.io/deploymentMode"))
+        == Some(&Value::from("ModelMesh"))
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::kserve::KserveProblem;
+use super::matches::MatchProblem;
 use crate::values::Origin;
 
 /// All mistakes of one release, in the order of the files.
@@ -87,8 +89,13 @@ pub enum Problem {
         environment: String,
     },
     /// A key that nothing reads.
-    #[error("{0}")]
-    Dead(String),
+    #[error("`{key}` has no effect: {why}")]
+    Dead {
+        /// The key.
+        key: String,
+        /// Why.
+        why: String,
+    },
     /// An environment that does not exist.
     #[error("unknown environment `{0}`")]
     UnknownEnvironment(String),
@@ -164,18 +171,25 @@ pub enum Problem {
         /// Who writes it again.
         second: String,
     },
+    /// Two versions of one name in one namespace.
+    #[error("{first} and {second} have the name `{name}`")]
+    SameName {
+        /// The name.
+        name: String,
+        /// Path of the first.
+        first: String,
+        /// Path of the second.
+        second: String,
+    },
     /// A match where none is read.
     #[error("`{key}` is only read for candidates; the primary takes every other request")]
     MatchOfPrimary {
         /// `match` or `matches`.
         key: String,
     },
-    /// A match that every request meets.
-    #[error("an empty match takes every request")]
-    EmptyMatch,
     /// A match against the rules of its kind.
-    #[error("{0}")]
-    Match(String),
+    #[error(transparent)]
+    Match(MatchProblem),
     /// A value that the strategy does not read.
     #[error("`{key}` has no effect with strategy `{strategy}`")]
     Ignored {
@@ -205,6 +219,38 @@ pub enum Problem {
         objects: String,
     },
     /// A rule of KServe.
-    #[error("{0}")]
-    Kserve(String),
+    #[error(transparent)]
+    Kserve(KserveProblem),
+    /// A label whose value is fixed.
+    #[error("label `{0}` is always \"true\"")]
+    Watched(&'static str),
+    /// A weight that r8's own route does not follow.
+    #[error("annotation `{0}` overrides `weight` for the Iter8 controller alone")]
+    WeightAnnotation(&'static str),
+    /// A weight that nothing reads.
+    #[error("annotation `{key}` is read from the {kind} alone")]
+    WeightUnread {
+        /// The annotation.
+        key: &'static str,
+        /// The kind of a version's first object.
+        kind: String,
+    },
+    /// Two annotations that look like one.
+    #[error("annotations `{first}` and `{second}` differ in case alone")]
+    SameButCase {
+        /// The first, in the order of bytes.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// An object that a routemap of another namespace names.
+    #[error(
+        "{object} is outside namespace `{namespace}`, where the routemap is: an Iter8 controller that is not cluster-scoped drops it"
+    )]
+    OtherNamespace {
+        /// Kind namespace/name.
+        object: String,
+        /// The routemap's namespace.
+        namespace: String,
+    },
 }

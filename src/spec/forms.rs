@@ -1,34 +1,30 @@
 //! The forms that a key table gives to values: texts, whole numbers, labels and annotations, specifications, model formats.
 
 use regex_lite::Regex;
-use serde_json::Value;
 
 use super::error::Problem;
 use super::walk::{Walk, join};
-use super::{Unknown, name};
+use super::{Unknown, matches, name, ports};
 use crate::templates::{Form, KeyRule, nearest};
 use crate::values::{Kind, Node};
-
-/// The most bytes that all annotations of one object may take.
-const MAX_ANNOTATIONS: usize = 256 * 1024;
 
 impl Walk<'_> {
     /// Checks a text against the form and the pattern of its key.
     pub fn text(&mut self, rule: &KeyRule, key: &str, node: &Node, path: &str) {
         let Kind::String(text) = &node.kind else {
-            let hint = scalar(node).map(|text| format!("write `{key}: \"{text}\"`"));
+            let hint = quoted(key, node);
             return self.wrong(key, "a string", node, path, hint);
         };
         let broken = match rule.form {
             Form::ServiceName => name::service(text).err().map(|rule| ("name", rule)),
             Form::ObjectName => name::subdomain(text).err().map(|rule| ("name", rule)),
             Form::Namespace => name::label(text).err().map(|rule| ("namespace", rule)),
-            Form::Host => name::subdomain(text).err().map(|rule| ("host name", rule)),
-            Form::IstioGateway | Form::GatewayReference => {
-                let parts: Vec<&str> = text.split('/').collect();
-                let bad = parts.len() > 2
-                    || parts.len() == 2 && parts.first().is_some_and(|part| name::label(part).is_err())
-                    || parts.last().is_some_and(|part| name::subdomain(part).is_err());
+            Form::Host => name::host(text).err().map(|rule| ("host name", rule)),
+            Form::IstioGateway => return matches::istio_gateway(self, text, node, path),
+            Form::GatewayReference => {
+                let (namespace, name) =
+                    text.split_once('/').map_or((None, &**text), |(space, name)| (Some(space), name));
+                let bad = namespace.is_some_and(|text| name::label(text).is_err()) || name::subdomain(name).is_err();
                 bad.then_some(("gateway", "NAME or NAMESPACE/NAME"))
             }
             _ => None,
@@ -59,13 +55,8 @@ impl Walk<'_> {
                 return self.wrong(key, expected, node, path, Some(format!("write `{key}: {text}`")));
             }
             _ => {
-                return self.wrong(
-                    key,
-                    expected,
-                    node,
-                    path,
-                    Some(format!("write `{key}: {}`", least.max(10).min(most))),
-                );
+                let example = if most == 65535 { 80 } else { least.max(10).min(most) };
+                return self.wrong(key, expected, node, path, Some(format!("write `{key}: {example}`")));
             }
         };
         let problem = Problem::Range { key: key.into(), expected: expected.into(), found };
@@ -89,7 +80,6 @@ impl Walk<'_> {
         let Kind::Map(map) = &node.kind else {
             return self.wrong(key, "a map of strings", node, path, None);
         };
-        let mut size = 0;
         for (key, entry) in map {
             let place = format!("{path}[\"{key}\"]");
             let lower = key.to_ascii_lowercase();
@@ -101,7 +91,6 @@ impl Walk<'_> {
             match &entry.value.kind {
                 Kind::Null => {}
                 Kind::String(text) => {
-                    size += key.len() + text.len();
                     if form == Form::Labels
                         && let Err(rule) = name::label_value(text)
                     {
@@ -110,15 +99,10 @@ impl Walk<'_> {
                     }
                 }
                 _ => {
-                    let hint = scalar(&entry.value).map(|text| format!("write `{key}: \"{text}\"`"));
+                    let hint = quoted(key, &entry.value);
                     self.wrong(key, "a string", &entry.value, &place, hint);
                 }
             }
-        }
-        if form == Form::Annotations && size > MAX_ANNOTATIONS {
-            let expected = format!("at most {MAX_ANNOTATIONS} bytes in all");
-            let problem = Problem::Range { key: key.into(), expected, found: format!("{size} bytes") };
-            self.error(problem, Some(node.origin), path, None);
         }
     }
 
@@ -151,6 +135,9 @@ impl Walk<'_> {
                 self.error(Problem::Missing(join(path, "spec")), Some(node.origin), path, Some(hint));
             }
         }
+        if let Some(given) = node.get("ports").filter(|_| known.contains(&"ports")) {
+            ports::service(self, given, &join(path, "ports"));
+        }
         let Some(metadata) = node.get("metadata") else { return };
         let place = join(path, "metadata");
         if metadata.as_map().is_none() {
@@ -173,7 +160,7 @@ impl Walk<'_> {
                     }
                 }
                 _ => {
-                    let hint = scalar(value).map(|text| format!("write `{child}: \"{text}\"`"));
+                    let hint = quoted(child, value);
                     self.wrong(child, "a string", value, &place, hint);
                 }
             }
@@ -191,7 +178,7 @@ impl Walk<'_> {
                         let hint = nearest(child, &["name", "version"]);
                         self.error(Problem::UnknownKey(place), Some(entry.key), path, Some(hint));
                     } else if entry.value.as_str().is_none_or(str::is_empty) {
-                        let hint = scalar(&entry.value).map(|text| format!("write `{child}: \"{text}\"`"));
+                        let hint = quoted(child, &entry.value);
                         self.wrong(child, "a text", &entry.value, &place, hint);
                     }
                 }
@@ -211,15 +198,18 @@ impl Walk<'_> {
     }
 }
 
-/// The text of a scalar that is not a string, as one would write it in quotes.
-fn scalar(node: &Node) -> Option<String> {
-    match &node.kind {
-        Kind::Null | Kind::String(_) | Kind::List(_) | Kind::Map(_) => None,
-        _ => Some(match node.to_json() {
-            Value::String(text) => text,
-            other => other.to_string(),
-        }),
-    }
+/// How to write a scalar that is not a string as the string that was probably meant.
+pub(super) fn quoted(key: &str, node: &Node) -> Option<String> {
+    let text = match &node.kind {
+        Kind::Null | Kind::String(_) | Kind::List(_) | Kind::Map(_) => return None,
+        _ => node.to_json().to_string(),
+    };
+    // `1.0`, `yes` and `010` are read as 1, true and 8: their own text is not known here, only how long it is.
+    Some(if text.len() == node.origin.length as usize {
+        format!("write `{key}: \"{text}\"`")
+    } else {
+        format!("write the value in quotes: `{key}: \"…\"`")
+    })
 }
 
 /// What a value is, for people.
@@ -232,7 +222,9 @@ pub(super) fn describe(node: &Node) -> String {
         Kind::Float(value) => format!("the number {value}"),
         Kind::String(text) if text.chars().count() <= 40 => format!("the string {text:?}"),
         Kind::String(_) => "a long string".into(),
+        Kind::List(items) if items.is_empty() => "an empty list".into(),
         Kind::List(_) => "a list".into(),
+        Kind::Map(map) if map.is_empty() => "an empty map".into(),
         Kind::Map(_) => "a map".into(),
     }
 }

@@ -4,15 +4,19 @@ mod build;
 mod collision;
 mod error;
 mod forms;
+mod kserve;
 mod matches;
 mod name;
 mod object;
+mod ports;
 mod release;
 mod traffic;
 mod version;
 mod walk;
 
 pub use error::{Problem, SpecError, SpecErrors, SpecWarning};
+pub use kserve::{KserveProblem, Mode};
+pub use matches::MatchProblem;
 pub use release::{Application, Destination, Object, ReleaseSpec, Version};
 
 use crate::templates::{Catalog, nearest};
@@ -65,13 +69,24 @@ impl ReleaseSpec {
         let walk::Walk { mut errors, mut warnings, .. } = walk;
         for list in [&mut errors, &mut warnings] {
             list.sort_by_key(|error| error.origin.map(|origin| (origin.source, origin.line, origin.column)));
-            list.dedup();
+            once(list);
         }
         match spec {
             Some(spec) if errors.is_empty() => Ok((spec, warnings)),
             _ => Err(SpecErrors(errors)),
         }
     }
+}
+
+/// Keeps the first of equal reports, which a value of the application's may give for every version.
+fn once(list: &mut Vec<SpecError>) {
+    let mut kept: Vec<SpecError> = Vec::with_capacity(list.len());
+    for error in list.drain(..) {
+        if !kept.iter().rev().take_while(|known| known.origin == error.origin).any(|known| *known == error) {
+            kept.push(error);
+        }
+    }
+    *list = kept;
 }
 
 /// Finds the environment, without which no other key can be judged.

@@ -34,6 +34,30 @@ pub fn subdomain(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Says what is wrong with a host name, as Istio takes it (`ValidateFQDN`), in lower case.
+pub fn host(name: &str) -> Result<(), &'static str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let numeric = last.chars().all(|c| c.is_ascii_digit());
+    if name.len() > 253 || numeric || !name.split('.').all(|part| label(part).is_ok()) {
+        return Err(
+            "labels joined by `.`, each of lower-case letters, digits and `-`, at most 63 characters, the last not a number",
+        );
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the name of a container's port.
+pub fn port(name: &str) -> Result<(), &'static str> {
+    let letter = name.contains(|c: char| c.is_ascii_lowercase());
+    if name.len() > 15 || !is_label_text(name) || !letter || name.contains("--") {
+        return Err(
+            "lower-case letters, digits and single `-` between them, at least one letter, at most 15 characters",
+        );
+    }
+    Ok(())
+}
+
 /// Says what is wrong with the name of an InferenceService: a Service `NAME-predictor` must fit 63 characters.
 pub fn inference_service(name: &str) -> Result<(), &'static str> {
     if name.len() > 53 || service(name).is_err() {
@@ -91,6 +115,23 @@ mod tests {
         assert!(service("0a").is_err());
         assert!(subdomain("a.b").is_ok());
         assert!(subdomain("a..b").is_err());
+    }
+
+    #[test]
+    fn hosts_and_ports_end_where_istio_and_kubernetes_end_them() {
+        for good in ["a", "a.b-c.svc", "1.a", "a.b."] {
+            assert!(host(good).is_ok(), "{good}");
+        }
+        let long = format!("{}.svc", "a".repeat(64));
+        for bad in ["", "*", "*.a", "a..b", "A.b", "10.0.0.1", long.as_str()] {
+            assert!(host(bad).is_err(), "{bad}");
+        }
+        for good in ["h2c", "http-metrics", "a23456789012345"] {
+            assert!(port(good).is_ok(), "{good}");
+        }
+        for bad in ["", "80", "a--b", "-a", "HTTP", "a234567890123456"] {
+            assert!(port(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

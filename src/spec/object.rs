@@ -5,150 +5,221 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::error::Problem;
-use super::name;
+use super::kserve::{self, Mode, Subject};
 use super::release::Object;
 use super::version::Context;
-use super::walk::Walk;
-use crate::templates::{ObjectRule, nearest};
+use super::walk::{Walk, join};
+use super::{name, ports};
+use crate::templates::ObjectRule;
 use crate::values::{Kind, Node, Origin};
 
 /// The label that Iter8 watches objects by.
 const WATCH: &str = "iter8.tools/watch";
-/// The annotation that says how KServe deploys a model.
-const DEPLOYMENT_MODE: &str = "serving.kserve.io/deploymentMode";
+/// The annotation that overrides a weight in the Iter8 controller.
+const WEIGHT: &str = "iter8.tools/weight";
+/// The most bytes that the annotations of one object may take.
+const MAX_ANNOTATIONS: usize = 256 * 1024;
+
+/// A version as written, with what its objects take from it.
+pub(super) struct Place<'a> {
+    pub node: &'a Node,
+    pub name: &'a str,
+    pub namespace: &'a str,
+    /// `application.versions[INDEX]`.
+    pub path: &'a str,
+}
+
+/// A label or annotation with the place it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    pub value: String,
+    pub origin: Origin,
+    pub path: String,
+}
+
+type Texts = BTreeMap<String, Text>;
 
 impl Context<'_> {
     /// One object's metadata, merged by precedence (`spec/chart.md` 1.4 names the chart's rule):
     /// the specification's over the version's over the application's.
-    pub fn object(
-        &self,
-        rule: &ObjectRule,
-        node: &Node,
-        name: &str,
-        namespace: &str,
-        path: &str,
-        walk: &mut Walk<'_>,
-    ) -> Object {
+    pub fn object(&self, rule: &ObjectRule, place: &Place<'_>, walk: &mut Walk<'_>) -> Object {
+        let (node, path) = (place.node, place.path);
         let specification =
             node.get(&rule.specification).filter(|node| !node.as_map().is_some_and(|map| map.is_empty()));
         let own = specification.and_then(|node| node.get("metadata"));
         let text = |key: &str| own.and_then(|own| own.get(key)).and_then(Node::as_str);
-        let layers = [self.application.get("metadata"), node.get("metadata"), own];
+        let layers = [
+            (self.application.get("metadata"), "application.metadata".to_owned()),
+            (node.get("metadata"), join(path, "metadata")),
+            (own, format!("{path}.{}.metadata", rule.specification)),
+        ];
         let mut labels = texts(&layers, "labels");
-        if labels.get(WATCH).is_some_and(|(value, _)| value != "true") {
-            let origin = labels.get(WATCH).map(|(_, origin)| *origin);
-            let text =
-                format!("label `{WATCH}` is always \"true\": without it the Iter8 controller does not see the version");
-            walk.warn(Problem::Dead(text), origin, path, None);
-        }
-        labels.insert(WATCH.into(), ("true".into(), node.origin));
+        watched(&mut labels, node.origin, walk);
         let mut annotations = texts(&layers, "annotations");
-        self.annotations(rule, &mut annotations, node.origin, path, walk);
-        let (object_name, object_namespace) = (text("name").unwrap_or(name), text("namespace").unwrap_or(namespace));
-        self.check_name(rule, object_name, node, path, walk);
-        let mut metadata = Map::new();
-        metadata.insert("name".into(), object_name.into());
-        metadata.insert("namespace".into(), object_namespace.into());
-        metadata.insert("labels".into(), json_texts(labels));
-        if !annotations.is_empty() {
-            metadata.insert("annotations".into(), json_texts(annotations));
-        }
-        for (key, entry) in own.and_then(Node::as_map).into_iter().flatten() {
-            if !metadata.contains_key(key) && entry.value.kind != Kind::Null && key != "annotations" {
-                metadata.insert(key.clone(), entry.value.to_json());
-            }
-        }
-        Object {
+        fixed(rule, &mut annotations, node.origin, walk);
+        weight(rule, &annotations, own, walk);
+        size(&annotations, path, walk);
+        let object = Object {
             slot: rule.name.clone(),
             resource: rule.resource.clone(),
             kind: rule.kind.clone(),
-            name: object_name.to_owned(),
-            namespace: object_namespace.to_owned(),
-            metadata: Value::Object(metadata),
+            name: text("name").unwrap_or(place.name).to_owned(),
+            namespace: text("namespace").unwrap_or(place.namespace).to_owned(),
+            metadata: Value::Null,
             spec: specification.and_then(|node| node.get("spec")).map(Node::to_json),
-        }
-    }
-
-    fn annotations(
-        &self,
-        rule: &ObjectRule,
-        annotations: &mut BTreeMap<String, (String, Origin)>,
-        origin: Origin,
-        path: &str,
-        walk: &mut Walk<'_>,
-    ) {
-        for (key, expected) in &rule.annotations {
-            if let Some((found, origin)) = annotations.get(key)
-                && found != expected
-            {
-                let environment = walk.environment.name.clone();
-                let (key, expected, found) = (key.clone(), expected.clone(), found.clone());
-                let problem = Problem::FixedAnnotation { key, expected, found, environment };
-                walk.error(
-                    problem,
-                    Some(*origin),
-                    path,
-                    Some("drop the annotation, or choose another environment".into()),
-                );
-            }
-            annotations.insert(key.clone(), (expected.clone(), origin));
-        }
-        if rule.annotations.contains_key(DEPLOYMENT_MODE) || rule.kind != "InferenceService" {
-            return;
-        }
-        if let Some((mode, origin)) = annotations.get(DEPLOYMENT_MODE) {
-            let modes = ["Standard", "Knative", "ModelMesh", "RawDeployment", "Serverless"];
-            if !modes.contains(&mode.as_str()) {
-                let text =
-                    format!("KServe knows no deployment mode `{mode}` and would fall back to the cluster's default");
-                walk.error(Problem::Kserve(text), Some(*origin), path, Some(nearest(mode, &modes[..3])));
-            } else if let Some(new) = [("RawDeployment", "Standard"), ("Serverless", "Knative")]
-                .into_iter()
-                .find_map(|(old, new)| (old == mode).then_some(new))
-            {
-                let text = format!("deployment mode `{mode}` is rewritten to `{new}` by KServe's webhook");
-                walk.warn(Problem::Kserve(text), Some(*origin), path, Some(format!("write `{new}`")));
-            }
-        }
-    }
-
-    fn check_name(&self, rule: &ObjectRule, object_name: &str, node: &Node, path: &str, walk: &mut Walk<'_>) {
-        let named = node
-            .get(&rule.specification)
-            .and_then(|node| node.get("metadata"))
-            .and_then(|node| node.get("name"))
-            .or_else(|| node.get("metadata").and_then(|node| node.get("name")));
-        let (checked, what) = match rule.kind.as_str() {
-            "Service" => (name::service(object_name), "Service name"),
-            "InferenceService" => (name::inference_service(object_name), "InferenceService name"),
-            // A Deployment's name is also the value of the label that selects its pods.
-            _ => (name::subdomain(object_name).and_then(|()| name::label_value(object_name)), "object name"),
         };
-        if let Err(rule) = checked {
-            let problem = Problem::Name { name: object_name.to_owned(), what, rule };
-            walk.error(
-                problem,
-                Some(named.unwrap_or(node).origin),
-                path,
-                Some("set `metadata.name` of the version".into()),
-            );
+        let named = own.and_then(|own| own.get("name"));
+        let named = named.or_else(|| node.get("metadata")?.get("name")).unwrap_or(node);
+        let spec = specification.and_then(|node| node.get("spec"));
+        let spec = spec.map(|spec| (spec, format!("{path}.{}.spec", rule.specification)));
+        let subject = Subject {
+            name: &object.name,
+            namespace: &object.namespace,
+            annotations: &annotations,
+            storage: node.get("storageUri").filter(|_| spec.is_none()),
+            spec,
+            path,
+            origin: named.origin,
+        };
+        check_name(&object, &subject, place, walk);
+        let is_first = walk.environment.objects().first().is_some_and(|first| first.name == rule.name);
+        let elsewhere = own.and_then(|own| own.get("namespace"));
+        if object.namespace != self.namespace && (is_first || elsewhere.is_some()) {
+            let given = elsewhere.or_else(|| node.get("metadata")?.get("namespace")).unwrap_or(node);
+            outside(&object, self.namespace, given, path, walk);
         }
+        match (object.kind.as_str(), &subject.spec) {
+            ("InferenceService", _) => kserve::check(walk, &subject),
+            ("Service", Some((spec, path))) => ports::of_service(walk, spec, path),
+            ("Deployment", Some((spec, path))) => {
+                if let Some(pods) = spec.get("template").and_then(|template| template.get("spec")) {
+                    ports::of_pods(walk, pods, &format!("{path}.template.spec"));
+                }
+            }
+            _ => {}
+        }
+        Object { metadata: metadata(&object, labels, annotations, own), ..object }
     }
 }
 
+fn metadata(object: &Object, labels: Texts, annotations: Texts, own: Option<&Node>) -> Value {
+    let json = |texts: Texts| -> Value {
+        texts.into_iter().map(|(key, text)| (key, Value::from(text.value))).collect::<Map<_, _>>().into()
+    };
+    let mut metadata = Map::new();
+    metadata.insert("name".into(), object.name.clone().into());
+    metadata.insert("namespace".into(), object.namespace.clone().into());
+    metadata.insert("labels".into(), json(labels));
+    if !annotations.is_empty() {
+        metadata.insert("annotations".into(), json(annotations));
+    }
+    for (key, entry) in own.and_then(Node::as_map).into_iter().flatten() {
+        if !metadata.contains_key(key) && entry.value.kind != Kind::Null && key != "annotations" {
+            metadata.insert(key.clone(), entry.value.to_json());
+        }
+    }
+    metadata.into()
+}
+
 /// Labels or annotations of several layers, the later ones over the earlier; an empty text stays.
-fn texts(layers: &[Option<&Node>], key: &str) -> BTreeMap<String, (String, Origin)> {
-    let mut texts = BTreeMap::new();
-    for layer in layers.iter().flatten() {
-        for (name, entry) in layer.get(key).and_then(Node::as_map).into_iter().flatten() {
+fn texts(layers: &[(Option<&Node>, String)], key: &str) -> Texts {
+    let mut texts = Texts::new();
+    for (layer, path) in layers {
+        let given = layer.and_then(|layer| layer.get(key)).and_then(Node::as_map);
+        for (name, entry) in given.into_iter().flatten() {
             if let Some(text) = entry.value.as_str() {
-                texts.insert(name.clone(), (text.to_owned(), entry.value.origin));
+                let path = format!("{path}.{key}[\"{name}\"]");
+                texts.insert(name.clone(), Text { value: text.to_owned(), origin: entry.value.origin, path });
             }
         }
     }
     texts
 }
 
-fn json_texts(texts: BTreeMap<String, (String, Origin)>) -> Value {
-    texts.into_iter().map(|(key, (text, _))| (key, Value::from(text))).collect::<Map<_, _>>().into()
+/// Sets the label that the Iter8 controller sees objects by.
+fn watched(labels: &mut Texts, origin: Origin, walk: &mut Walk<'_>) {
+    if let Some(given) = labels.get(WATCH).filter(|given| given.value != "true") {
+        let hint = "without it the Iter8 controller does not see the version";
+        walk.warn(Problem::Watched(WATCH), Some(given.origin), &given.path, Some(hint.into()));
+    }
+    labels.insert(WATCH.into(), Text { value: "true".into(), origin, path: String::new() });
+}
+
+/// Sets the annotations whose value the environment fixes.
+fn fixed(rule: &ObjectRule, annotations: &mut Texts, origin: Origin, walk: &mut Walk<'_>) {
+    for (key, expected) in &rule.annotations {
+        if let Some(given) = annotations.get(key).filter(|given| given.value != *expected) {
+            let (key, expected, found) = (key.clone(), expected.clone(), given.value.clone());
+            let problem = Problem::FixedAnnotation { key, expected, found, environment: walk.environment.name.clone() };
+            let hint = "drop the annotation, or choose another environment";
+            walk.error(problem, Some(given.origin), &given.path, Some(hint.into()));
+        }
+        annotations.insert(key.clone(), Text { value: expected.clone(), origin, path: String::new() });
+    }
+}
+
+/// Warns of a weight in an annotation: the Iter8 controller reads it from a version's first object, r8 never.
+fn weight(rule: &ObjectRule, annotations: &Texts, own: Option<&Node>, walk: &mut Walk<'_>) {
+    let Some(given) = annotations.get(WEIGHT) else { return };
+    let first = walk.environment.objects().first().filter(|first| first.name != rule.name);
+    let own = own.and_then(|own| own.get("annotations")).and_then(|own| own.get(WEIGHT));
+    let (problem, hint) = match first {
+        None => (Problem::WeightAnnotation(WEIGHT), "write `weight`, which the route follows too".to_owned()),
+        Some(first) if own.is_some() => {
+            let kind = first.kind.clone();
+            (Problem::WeightUnread { key: WEIGHT, kind }, "write `weight`".to_owned())
+        }
+        Some(_) => return,
+    };
+    walk.warn(problem, Some(given.origin), &given.path, Some(hint));
+}
+
+/// Checks what Kubernetes limits for all annotations of an object together.
+fn size(annotations: &Texts, path: &str, walk: &mut Walk<'_>) {
+    let bytes: usize = annotations.iter().map(|(key, text)| key.len() + text.value.len()).sum();
+    let longest = annotations.values().max_by_key(|text| text.value.len());
+    if bytes > MAX_ANNOTATIONS
+        && let Some(longest) = longest
+    {
+        let expected = format!("at most {MAX_ANNOTATIONS} bytes in all");
+        let problem = Problem::Range { key: "annotations".into(), expected, found: format!("{bytes} bytes") };
+        walk.error(problem, Some(longest.origin), path, Some("this is the longest of them".into()));
+    }
+    let mut folded: BTreeMap<String, &str> = BTreeMap::new();
+    for (key, text) in annotations {
+        if let Some(first) = folded.insert(key.to_ascii_lowercase(), key) {
+            let problem = Problem::SameButCase { first: first.to_owned(), second: key.clone() };
+            walk.warn(problem, Some(text.origin), &text.path, Some("drop one of them".into()));
+        }
+    }
+}
+
+/// Warns of an object in another namespace than the routemap.
+fn outside(object: &Object, namespace: &str, node: &Node, path: &str, walk: &mut Walk<'_>) {
+    let object = format!("{} {}/{}", object.kind, object.namespace, object.name);
+    let problem = Problem::OtherNamespace { object, namespace: namespace.to_owned() };
+    let hint = "install the controller with `clusterScoped`, or use `--routing route`, which needs none";
+    walk.warn(problem, Some(node.origin), path, Some(hint.into()));
+}
+
+/// Checks the name of an object for what becomes of it.
+fn check_name(object: &Object, subject: &Subject<'_>, place: &Place<'_>, walk: &mut Walk<'_>) {
+    let (checked, what) = match object.kind.as_str() {
+        "Service" => (name::service(&object.name), "Service name"),
+        "InferenceService" if subject.mode() == Some(Mode::ModelMesh) => {
+            (name::service(&object.name), "InferenceService name")
+        }
+        "InferenceService" => (name::inference_service(&object.name), "InferenceService name"),
+        // Without a specification the version's name is also that of the container.
+        "Deployment" if object.spec.is_none() && name::subdomain(&object.name).is_ok() => {
+            (name::label(place.name), "container name")
+        }
+        _ => (name::subdomain(&object.name), "object name"),
+    };
+    if let Err(rule) = checked {
+        let name = if what == "container name" { place.name } else { &object.name };
+        let problem = Problem::Name { name: name.to_owned(), what, rule };
+        let hint = "set `metadata.name` of the version";
+        walk.error(problem, Some(subject.origin), place.path, Some(hint.into()));
+    }
 }

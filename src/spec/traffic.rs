@@ -1,15 +1,22 @@
 //! What concerns several versions: how many there are, and what their weights add up to.
 
+use serde_json::Value;
+
 use super::collision;
 use super::error::Problem;
+use super::matches::reach;
 use super::release::Application;
 use super::walk::Walk;
 use crate::values::Node;
+
+/// The Gateway API's limit for the matches of all rules of one route.
+const MAX_MATCHES: usize = 128;
 
 /// Checks the versions of an application together.
 pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk: &mut Walk<'_>) {
     let rule = &application.rule;
     let origin = node.get("versions").map(|node| node.origin);
+    let is_gateway = walk.environment.table.route.as_ref().is_some_and(|route| route.kind == "HTTPRoute");
     let candidates = application.versions.len().saturating_sub(1);
     if let Some(most) = rule.candidates
         && candidates > most
@@ -24,7 +31,7 @@ pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk:
         && application.versions.len() > most
     {
         let problem = Problem::TooMany {
-            what: format!("one rule of {}", route.kind),
+            what: if rule.matches.is_some() { route.kind.clone() } else { format!("one rule of {}", route.kind) },
             most: format!("{most} versions"),
             found: application.versions.len(),
         };
@@ -41,5 +48,17 @@ pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk:
             walk.error(Problem::NoWeight, origin, "application.versions", Some(hint.into()));
         }
     }
+    let total: usize = application.versions.iter().map(|version| matches_of(version.matches.as_ref())).sum();
+    // The rule of the primary has a match by default.
+    if is_gateway && rule.matches.is_some() && total + 1 > MAX_MATCHES {
+        let most = format!("{MAX_MATCHES} matches, one of them the primary's");
+        let problem = Problem::TooMany { what: "an HTTPRoute".into(), most, found: total + 1 };
+        walk.error(problem, origin, "application.versions", None);
+    }
+    reach::check(list, application, walk);
     collision::check(list, application, walk);
+}
+
+fn matches_of(matches: Option<&Value>) -> usize {
+    matches.and_then(Value::as_array).map_or(0, Vec::len)
 }

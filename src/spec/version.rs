@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::build::fields;
 use super::error::Problem;
+use super::object::Place;
 use super::release::{Destination, Object, Version};
 use super::walk::{Walk, join};
 use crate::templates::{Configs, StrategyRule};
@@ -31,8 +32,8 @@ impl Context<'_> {
         let path = format!("application.versions[{index}]");
         let fields = fields(node, Some(self.application), "application.versions[]", walk);
         let rules = walk.environment.objects().to_vec();
-        let objects: Vec<Object> =
-            rules.iter().map(|rule| self.object(rule, node, &name, &namespace, &path, walk)).collect();
+        let place = Place { node, name: &name, namespace: &namespace, path: &path };
+        let objects: Vec<Object> = rules.iter().map(|rule| self.object(rule, &place, walk)).collect();
         let destination = self.destination(node, &objects, &fields, walk);
         let (weight, routemap_weight) = self.weight(index, node, &path, walk);
         let has_config = match self.rule.configs {

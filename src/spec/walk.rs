@@ -1,7 +1,7 @@
 //! One pass over the values with the environment's key table: unknown keys, required keys; `forms` judges the values.
 
 use super::error::{Problem, SpecError};
-use super::{Unknown, matches};
+use super::{Unknown, matches, ports};
 use crate::templates::{Catalog, Environment, Form, KeyRule, nearest};
 use crate::values::{Entry, Kind, Map, Node, Origin};
 
@@ -49,7 +49,8 @@ impl Walk<'_> {
     fn value(&mut self, rule: &KeyRule, key: &str, entry: &Entry, pattern: &str, path: &str) {
         let node = &entry.value;
         if let Some(why) = &rule.dead {
-            self.warn(Problem::Dead(why.clone()), Some(entry.key), path, Some("drop the key".into()));
+            let problem = Problem::Dead { key: path.to_owned(), why: why.clone() };
+            self.warn(problem, Some(entry.key), path, Some("drop the key".into()));
             return;
         }
         if node.kind == Kind::Null {
@@ -66,6 +67,7 @@ impl Walk<'_> {
                 _ => self.wrong(key, "a list", node, path, None),
             },
             Form::Objects => self.objects(key, node, path),
+            Form::ContainerPorts => ports::containers(self, key, node, path),
             Form::Labels | Form::Annotations => self.texts(rule.form, key, node, path),
             Form::Specification => self.specification(rule, key, node, path),
             Form::IstioMatch | Form::GatewayMatch => matches::check(self, rule.form, key, node, path),
@@ -147,7 +149,7 @@ impl Walk<'_> {
             catalog.names().into_iter().filter(has).collect()
         };
         let (problem, hint) = if let Some(place) = self.other_place(key, pattern) {
-            (Problem::UnknownKey(path.to_owned()), format!("`{key}` belongs to `{place}`"))
+            (Problem::UnknownKey(path.to_owned()), format!("`{key}` belongs to {place}"))
         } else if elsewhere.is_empty() {
             let known = self.siblings(pattern);
             (Problem::UnknownKey(path.to_owned()), nearest(key, &known))
@@ -172,8 +174,8 @@ impl Walk<'_> {
     fn other_place(&self, key: &str, pattern: &str) -> Option<&'static str> {
         let places = [
             ("application.versions[]", "a version, below `application.versions`"),
-            ("application", "application"),
-            ("application.versions[].metadata", "metadata"),
+            ("application", "`application`"),
+            ("application.versions[].metadata", "`metadata`"),
             ("", "the top level"),
         ];
         let keys = &self.environment.table.keys;

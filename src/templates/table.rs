@@ -177,6 +177,8 @@ pub enum Form {
     List,
     /// A list of maps, passed through.
     Objects,
+    /// A list of the ports of a container.
+    ContainerPorts,
     /// Anything, passed through.
     Any,
     /// Kubernetes labels.
