@@ -77,11 +77,79 @@ pub enum ValuesProblem {
     #[error("text behind `...`, the end of the document")]
     BehindEnd,
     /// A `--set` argument against the grammar.
-    #[error("{0}")]
-    Set(String),
+    #[error(transparent)]
+    Set(SetProblem),
+    /// A `!!binary` that is not base64, or not of a text.
+    #[error("`!!binary` must be base64 of a UTF-8 text")]
+    Binary,
     /// A JSON argument that is no JSON.
     #[error("not JSON: {0}")]
     Json(String),
+}
+
+/// What can be wrong in the grammar of `--set` and its kin.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SetProblem {
+    /// No text at all.
+    #[error("an empty argument sets nothing")]
+    Empty,
+    /// A path that ends without `=`.
+    #[error("key `{0}` has no value")]
+    NoValue(String),
+    /// A path that ends with a comma.
+    #[error("key `{0}` has no value (cannot end with `,`)")]
+    Comma(String),
+    /// A path that begins with `=`, `.` or `[`.
+    #[error("a path must begin with a key")]
+    NoFirstKey,
+    /// Nothing between two dots.
+    #[error("a key is empty")]
+    EmptyKey,
+    /// Too many dots.
+    #[error("value name nested level is greater than maximum supported nested level of {0}")]
+    Depth(usize),
+    /// An index without its end.
+    #[error("`[` is not closed by `]`")]
+    OpenIndex,
+    /// An index that is no number.
+    #[error("a list index must be a whole number, found `{0}`")]
+    Index(String),
+    /// An index below 0.
+    #[error("negative {0} index not allowed")]
+    NegativeIndex(i64),
+    /// An index above Helm's limit.
+    #[error("index of {found} is greater than maximum supported index of {most}")]
+    LargeIndex {
+        /// The index.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// An index at the end of the argument.
+    #[error("`[{0}]` has no value")]
+    IndexWithoutValue(usize),
+    /// Something else than `=`, `.` or `[` behind an index.
+    #[error("unexpected `{0}` behind a list index")]
+    BehindIndex(char),
+    /// A list without its end.
+    #[error("list must terminate with '}}'")]
+    OpenList,
+    /// A key in something that is no map.
+    #[error("expected a map for key `{key}`, found {found} there")]
+    NoMap {
+        /// The key.
+        key: String,
+        /// What is there.
+        found: &'static str,
+    },
+    /// An index into something that is no list.
+    #[error("expected a list for `[{index}]`, found {found} there")]
+    NoList {
+        /// The index.
+        index: usize,
+        /// What is there.
+        found: &'static str,
+    },
 }
 
 impl ValuesError {

@@ -9,7 +9,7 @@ mod set;
 mod set_json;
 mod yaml;
 
-pub use error::{ValuesError, ValuesErrors, ValuesProblem, ValuesWarning};
+pub use error::{SetProblem, ValuesError, ValuesErrors, ValuesProblem, ValuesWarning};
 pub use node::{Entry, Kind, Map, Node};
 pub use origin::{Origin, Source, SourceName};
 pub use set::set_file_paths;

@@ -2,7 +2,7 @@
 //!
 //! Where Helm silently does nothing (`=1`, `.a=1`, `a[0`, an empty argument) r8 reports a mistake.
 
-use super::error::{ValuesError, ValuesProblem};
+use super::error::{SetProblem, ValuesError, ValuesProblem};
 use super::yaml::{MAX_DEPTH, MAX_NODES, measure};
 use super::{Entry, Kind, Map, Node, Origin};
 
@@ -33,7 +33,7 @@ enum Step {
 pub(super) fn apply(root: &mut Node, text: &str, source: u32, typing: Typing<'_>) -> Result<(), ValuesError> {
     let mut scanner = Scanner::new(text, source);
     if text.is_empty() {
-        return Err(scanner.error(0, "an empty argument sets nothing"));
+        return Err(scanner.error(0, SetProblem::Empty));
     }
     let mut filled = 0;
     while !scanner.at_end() {
@@ -48,7 +48,7 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32, typing: Typing<'_>
 pub(super) fn apply_literal(root: &mut Node, text: &str, source: u32) -> Result<(), ValuesError> {
     let scanner = Scanner::new(text, source);
     let Some(equals) = scanner.characters.iter().position(|c| *c == '=') else {
-        return Err(scanner.error(0, &format!("key `{text}` has no value")));
+        return Err(scanner.error(0, SetProblem::NoValue(text.to_owned())));
     };
     let mut path = Scanner::new("", source);
     path.characters = scanner.characters.iter().take(equals).copied().chain(['=']).collect();
@@ -114,8 +114,8 @@ impl Scanner {
         Origin { source: self.source, line: 1, column: at as u32 + 1, length: length.max(1) as u32, used: None }
     }
 
-    fn error(&self, at: usize, message: &str) -> ValuesError {
-        ValuesError { problem: ValuesProblem::Set(message.to_owned()), origin: self.origin(at, 1) }
+    fn error(&self, at: usize, problem: SetProblem) -> ValuesError {
+        ValuesError { problem: ValuesProblem::Set(problem), origin: self.origin(at, 1) }
     }
 
     fn at_end(&self) -> bool {
@@ -152,13 +152,11 @@ impl Scanner {
             let (key, stop) = self.until(stops);
             let last = if key.is_empty() { steps.last().map_or(String::new(), name) } else { key.clone() };
             match stop {
-                None => return Err(self.error(at, &format!("key `{last}` has no value"))),
-                Some(',') => {
-                    return Err(self.error(at, &format!("key `{key}` has no value (cannot end with `,`)")));
-                }
+                None => return Err(self.error(at, SetProblem::NoValue(last))),
+                Some(',') => return Err(self.error(at, SetProblem::Comma(key))),
                 Some(character) if key.is_empty() && (character != '[' || steps.is_empty()) => {
-                    let what = if steps.is_empty() { "a path must begin with a key" } else { "a key is empty" };
-                    return Err(self.error(at, what));
+                    let problem = if steps.is_empty() { SetProblem::NoFirstKey } else { SetProblem::EmptyKey };
+                    return Err(self.error(at, problem));
                 }
                 _ => {}
             }
@@ -172,13 +170,10 @@ impl Scanner {
                 Some(_) => {
                     level += 1;
                     if level > MAX_LEVEL {
-                        let message = format!(
-                            "value name nested level is greater than maximum supported nested level of {MAX_LEVEL}"
-                        );
-                        return Err(self.error(at, &message));
+                        return Err(self.error(at, SetProblem::Depth(MAX_LEVEL)));
                     }
                 }
-                None => return Err(self.error(at, &format!("key `{last}` has no value"))),
+                None => return Err(self.error(at, SetProblem::NoValue(last))),
             }
         }
     }
@@ -188,24 +183,21 @@ impl Scanner {
         let at = self.at;
         let (text, stop) = self.until(&[']']);
         if stop.is_none() {
-            return Err(self.error(at, "`[` is not closed by `]`"));
+            return Err(self.error(at, SetProblem::OpenIndex));
         }
-        let index: i64 = text
-            .parse()
-            .map_err(|_| self.error(at, &format!("a list index must be a whole number, found `{text}`")))?;
+        let index: i64 = text.parse().map_err(|_| self.error(at, SetProblem::Index(text)))?;
         if index < 0 {
-            return Err(self.error(at, &format!("negative {index} index not allowed")));
+            return Err(self.error(at, SetProblem::NegativeIndex(index)));
         }
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         if index > MAX_INDEX {
-            let message = format!("index of {index} is greater than maximum supported index of {MAX_INDEX}");
-            return Err(self.error(at, &message));
+            return Err(self.error(at, SetProblem::LargeIndex { found: index, most: MAX_INDEX }));
         }
         steps.push(Step::Index(index));
         match self.next() {
             stop @ Some('=' | '.' | '[') => Ok(stop),
-            None => Err(self.error(at, &format!("`[{index}]` has no value"))),
-            Some(other) => Err(self.error(self.at - 1, &format!("unexpected `{other}` behind a list index"))),
+            None => Err(self.error(at, SetProblem::IndexWithoutValue(index))),
+            Some(other) => Err(self.error(self.at - 1, SetProblem::BehindIndex(other))),
         }
     }
 
@@ -221,7 +213,7 @@ impl Scanner {
                 match stop {
                     Some('}') => break,
                     Some(_) => {}
-                    None => return Err(self.error(start, "list must terminate with '}'")),
+                    None => return Err(self.error(start, SetProblem::OpenList)),
                 }
             }
             if self.characters.get(self.at) == Some(&',') {
@@ -300,11 +292,12 @@ fn put(
             _ => depth > 0 && matches!(path.get(depth - 1), Some(Step::Index(_))) || is_new(place),
         };
         if !fits {
-            let (expected, found) = match step {
-                Step::Key(key) => (format!("a map for key `{key}`"), super::yaml::kind_name(place)),
-                Step::Index(index) => (format!("a list for `[{index}]`"), super::yaml::kind_name(place)),
+            let found = super::yaml::kind_name(place);
+            let problem = match step {
+                Step::Key(key) => SetProblem::NoMap { key: key.clone(), found },
+                Step::Index(index) => SetProblem::NoList { index: *index, found },
             };
-            return Err(scanner.error(start, &format!("expected {expected}, found {found} there")));
+            return Err(scanner.error(start, problem));
         }
         place = match step {
             Step::Key(key) => {

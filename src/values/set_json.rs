@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::error::{ValuesError, ValuesProblem};
+use super::error::{SetProblem, ValuesError, ValuesProblem};
 use super::{Entry, Kind, Node, Origin, merge, scalar, set};
 
 /// Applies one argument to the values so far.
@@ -24,7 +24,7 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), Valu
     while !rest.trim().is_empty() {
         let offset = text.chars().count() - rest.chars().count();
         let Some(equals) = unescaped_equals(rest) else {
-            let problem = ValuesProblem::Set(format!("key `{}` has no value", rest.trim()));
+            let problem = ValuesProblem::Set(SetProblem::NoValue(rest.trim().to_owned()));
             return Err(ValuesError { problem, origin: at(offset) });
         };
         let (key, after) = rest.split_at(equals);

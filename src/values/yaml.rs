@@ -262,7 +262,11 @@ fn used(node: &mut Node, place: (u32, u32)) {
 
 fn kind(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, ValuesProblem> {
     let is = |suffix: &str| tag.is_some_and(|tag| tag.is_yaml_core_schema_tag(suffix));
-    if is("str") || is("binary") || style != ScalarStyle::Plain && tag.is_none() {
+    // No part of the core schema of YAML 1.2, but of the dialect.
+    if tag.is_some_and(|tag| tag.parts() == ("tag:yaml.org,2002:", "binary")) {
+        return scalar::binary(text).map(Kind::String).ok_or(ValuesProblem::Binary);
+    }
+    if is("str") || style != ScalarStyle::Plain && tag.is_none() {
         return Ok(Kind::String(text.to_owned()));
     }
     if style == ScalarStyle::Plain || is("int") || is("float") || is("bool") || is("null") {
