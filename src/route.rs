@@ -130,8 +130,9 @@ impl Route {
             return Ok(settled.1.clone());
         }
         let mut documents = read_documents(&self.text_at(weights))?;
+        let count = documents.len();
         let (Some(object), None) = (documents.pop(), documents.pop()) else {
-            return Err(RouteError::Count(documents.len()));
+            return Err(RouteError::Count(count));
         };
         Ok(Manifest::from_object(object, &self.template, Role::Route)?)
     }
