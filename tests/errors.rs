@@ -1,0 +1,122 @@
+//! Every error text has a case: each `#[error("…")]` of the library stands in a `want.err`, a `want.warn` or a transcript
+//! below `testdata`, or below in the list of those that no input brings about.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+
+/// Whose texts must have a case.
+const MODULES: [&str; 6] = ["values", "spec", "templates", "render", "manifest", "route"];
+
+/// Texts without a case: file, text, and why no input brings it about by itself.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("manifest/mod.rs", "cannot write YAML: {0}", "plain JSON can always be written"),
+    ("manifest/mod.rs", "unknown role `{0}`", "roles are read back from records, which nothing reads yet"),
+    ("manifest/read.rs", "{message}", "the words of the YAML reader"),
+    ("render/error.rs", "{0}", "the words of the error inside"),
+    ("route.rs", "not a routemap: {0}", "routemaps are read back from the cluster, which nothing does yet"),
+    ("route.rs", "{0}", "the words of the error inside"),
+    ("spec/error.rs", "{problem}", "the words of the problem inside"),
+    ("templates/error.rs", "{message}", "the words of the YAML reader"),
+    (
+        "values/error.rs",
+        "a text of {found} bytes, at most {most} are read",
+        "needs 16 MiB; a test of the module makes them",
+    ),
+    ("values/error.rs", "{problem}", "the words of the problem inside"),
+];
+
+#[test]
+fn every_error_text_has_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    let mut texts = Vec::new();
+    for path in files {
+        let file = path.strip_prefix(root.join("src")).unwrap().to_str().unwrap().to_owned();
+        if MODULES.contains(&file.split(['/', '.']).next().unwrap()) {
+            texts.extend(error_texts(&fs::read_to_string(&path).unwrap()).into_iter().map(|text| (file.clone(), text)));
+        }
+    }
+    assert!(texts.len() > 60, "only {} texts were found", texts.len());
+    let cases = cases(&root.join("testdata"));
+    let mut faults = Vec::new();
+    for (file, text) in &texts {
+        let excepted = EXCEPTIONS.iter().any(|(known, words, _)| known == file && words == text);
+        match (excepted, has_case(text, &cases)) {
+            (false, false) => faults.push(format!("src/{file}: no case has `{text}`")),
+            (true, true) => faults.push(format!("src/{file}: `{text}` has a case and needs no exception")),
+            _ => {}
+        }
+    }
+    for (file, text, _) in EXCEPTIONS {
+        if !texts.iter().any(|(known, words)| known == file && words == text) {
+            faults.push(format!("src/{file}: there is no text `{text}`, drop the exception"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Whether a line of a case holds a text, any words standing for its placeholders; a text of placeholders alone holds
+/// another's words and is no text of its own.
+fn has_case(text: &str, cases: &str) -> bool {
+    let (parts, own) = parts(text);
+    own && Regex::new(&parts.join(".*")).unwrap().is_match(cases)
+}
+
+/// The literal parts of a format string as patterns, and whether there is anything literal.
+fn parts(text: &str) -> (Vec<String>, bool) {
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '{' | '}' if characters.next_if_eq(&character).is_some() => part.push(character),
+            '{' => {
+                while characters.next().is_some_and(|c| c != '}') {}
+                parts.push(std::mem::take(&mut part));
+            }
+            _ => part.push(character),
+        }
+    }
+    parts.push(part);
+    let own = parts.iter().any(|part| part.contains(char::is_alphabetic));
+    (parts.iter().map(|part| regex_lite::escape(part)).collect(), own)
+}
+
+/// The texts of all `#[error("…")]` of a file.
+fn error_texts(code: &str) -> Vec<String> {
+    let attribute = Regex::new(r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let unescape = |text: &str| text.replace("\\\"", "\"").replace("\\\\", "\\");
+    attribute.captures_iter(code).map(|found| unescape(&found[1])).collect()
+}
+
+/// Everything that r8 is known to write, one line after the other.
+fn cases(folder: &Path) -> String {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    let is_case = |path: &PathBuf| {
+        path.ends_with("want.err") || path.ends_with("want.warn") || path.parent().is_some_and(|p| p.ends_with("cli"))
+    };
+    files.iter().filter(|path| is_case(path)).map(|path| fs::read_to_string(path).unwrap() + "\n").collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn a_text_is_found_by_its_words() {
+    let text = &error_texts("#[error(\n    \"`{name}` is \\\"{0}\\\", not {{}}\"\n)]")[0];
+    assert_eq!(text, "`{name}` is \"{0}\", not {{}}");
+    assert!(has_case(text, "error: `a` is \"b c\", not {} at all\n"));
+    assert!(!has_case(text, "error: `a` is \"b\nc\", not {}\n"));
+    assert!(!has_case("{problem}", "anything"));
+}
