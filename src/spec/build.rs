@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::error::Problem;
+use super::name::{self, Namespace, ReleaseName};
 use super::release::{Application, ReleaseSpec};
 use super::version::Context;
 use super::walk::{Walk, join};
-use super::{Identity, name, traffic};
+use super::{Identity, traffic};
 use crate::templates::{Form, KeyRule, StrategyRule, nearest};
 use crate::values::Node;
 
@@ -16,7 +17,8 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     let release = release_name(node, identity, walk);
     let metadata = node.get("metadata");
     let text = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Node::as_str);
-    if let Err(rule) = name::label(&identity.namespace) {
+    let release_namespace = Namespace::parse(&identity.namespace);
+    if let Err(rule) = release_namespace {
         let problem = Problem::Name { name: identity.namespace.clone(), what: "namespace", rule };
         walk.error(problem, None, "", None);
     }
@@ -26,10 +28,12 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
         let problem = Problem::TwoNamespaces { release: identity.namespace.clone(), objects: namespace.clone() };
         walk.warn(problem, origin, "application.metadata.namespace", None);
     }
-    let app_name = text("name").map(str::to_owned).or_else(|| release.clone());
-    if let Some(name) = &app_name {
+    let name = text("name").or_else(|| release.as_ref().map(ReleaseName::as_str)).map(str::to_owned);
+    if let Some(name) = &name {
         application_name(name, metadata.and_then(|metadata| metadata.get("name")), walk);
     }
+    // A release without a name has been reported; under another its versions can be judged all the same.
+    let name = name.unwrap_or_else(|| "release".to_owned());
     let rule = strategy(node, walk);
     let settings = settings(root, walk);
     let fields = fields(node, None, "application", walk);
@@ -39,8 +43,8 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
         let problem = Problem::Missing("application.versions[0]".into());
         walk.error(problem, origin, "application.versions", Some("write at least one version".into()));
     }
-    let (strategy, rule) = rule?;
-    let name = app_name?;
+    let known = rule.is_some();
+    let (strategy, rule) = rule.unwrap_or_default();
     let mut versions = Vec::with_capacity(list.len());
     for (index, item) in list.iter().enumerate() {
         let context =
@@ -49,16 +53,17 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     }
     let application = Application { name, namespace, strategy, rule, fields, versions };
     traffic::check(node, list, &application, walk);
+    known.then_some(())?;
     Some(ReleaseSpec {
         name: release?,
-        namespace: identity.namespace.clone(),
+        namespace: release_namespace.ok()?,
         environment: walk.environment.clone(),
         settings,
         application,
     })
 }
 
-fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<String> {
+fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<ReleaseName> {
     let metadata = node.get("metadata");
     let labels = metadata.and_then(|metadata| metadata.get("labels"));
     let from_name = metadata.and_then(|metadata| metadata.get("name"));
@@ -73,12 +78,12 @@ fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option
         walk.error(Problem::NoName, Some(node.origin), "application", Some(hint.into()));
         return None;
     };
-    if let Err(rule) = name::release_name(found) {
+    let parsed = ReleaseName::parse(found);
+    if let Err(rule) = parsed {
         let problem = Problem::Name { name: found.to_owned(), what: "release name", rule };
         walk.error(problem, origin, "", None);
-        return None;
     }
-    Some(found.to_owned())
+    parsed.ok()
 }
 
 /// Checks the name of the application's own Service, where it has one; the key's form has judged the rest.

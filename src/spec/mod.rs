@@ -17,6 +17,7 @@ mod walk;
 pub use error::{Problem, SpecError, SpecErrors, SpecWarning};
 pub use kserve::{KserveProblem, Mode};
 pub use matches::MatchProblem;
+pub use name::{Namespace, ReleaseName};
 pub use release::{Application, Destination, Object, ReleaseSpec, Version};
 
 use crate::templates::{Catalog, nearest};

@@ -1,11 +1,66 @@
 //! The rules for names, labels and annotations, as Kubernetes has them (`k8s.io/apimachinery`, `pkg/util/validation`).
 
-/// Says what is wrong with a release name: Helm's rule, at most 53 characters.
-pub fn release_name(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() || name.len() > 53 || !name.split('.').all(is_label_text) {
-        return Err("lower-case letters, digits, `-` and `.`, a letter or digit at both ends, at most 53 characters");
+use std::fmt;
+
+use serde::Serialize;
+
+/// Name of a release, by Helm's rule: an RFC 1123 subdomain of at most 53 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ReleaseName(String);
+
+impl ReleaseName {
+    /// Takes a text for a release name.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks.
+    pub fn parse(text: &str) -> Result<ReleaseName, &'static str> {
+        if text.len() > 53 || !text.split('.').all(is_label_text) {
+            return Err(
+                "lower-case letters, digits, `-` and `.`, a letter or digit at both ends, at most 53 characters",
+            );
+        }
+        Ok(ReleaseName(text.to_owned()))
     }
-    Ok(())
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReleaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A namespace: an RFC 1123 label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// Takes a text for a namespace.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks.
+    pub fn parse(text: &str) -> Result<Namespace, &'static str> {
+        label(text).map(|()| Namespace(text.to_owned()))
+    }
+
+    /// The namespace as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Says what is wrong with an RFC 1123 label, such as a namespace.
@@ -106,8 +161,9 @@ mod tests {
     fn names_end_where_kubernetes_ends_them() {
         assert!(label(&"a".repeat(63)).is_ok());
         assert!(label(&"a".repeat(64)).is_err());
-        assert!(release_name(&"a".repeat(53)).is_ok());
-        assert!(release_name(&"a".repeat(54)).is_err());
+        assert_eq!(ReleaseName::parse(&"a".repeat(53)).map(|name| name.as_str().len()), Ok(53));
+        assert!(ReleaseName::parse(&"a".repeat(54)).is_err());
+        assert!(ReleaseName::parse("").is_err());
         assert!(inference_service(&"a".repeat(54)).is_err());
         for bad in ["", "-a", "a-", "A", "a_b", "a.b", "ü"] {
             assert!(label(bad).is_err(), "{bad}");

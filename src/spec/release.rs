@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use super::name::{Namespace, ReleaseName};
 use crate::templates::{Environment, StrategyRule};
 
 /// One release, checked: what [`render`](crate::render::render) makes objects of.
 #[derive(Debug, Clone)]
 pub struct ReleaseSpec {
-    /// Release name: Helm's rule, at most 53 characters.
-    pub name: String,
-    /// Release namespace, an RFC 1123 label.
-    pub namespace: String,
+    /// Release name.
+    pub name: ReleaseName,
+    /// Release namespace.
+    pub namespace: Namespace,
     /// The environment with its table.
     pub environment: Environment,
     /// Top-level values of the environment, nested as in the file, defaults filled in.
