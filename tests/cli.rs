@@ -221,12 +221,29 @@ fn a_copy_of_the_templates_renders_the_same() {
 }
 
 #[test]
+fn files_are_overwritten_only_when_it_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert!(r8(&["templates", "eject", path]).status().unwrap().success());
+    let table = folder.path().join("kserve/environment.yaml");
+    fs::write(&table, "changed").unwrap();
+    let (code, printed, errors) = outcome(&r8(&["templates", "eject", path]).output().unwrap());
+    assert!(errors.starts_with(&format!("error: there are already {path}/_shared/environment.yaml, ")), "{errors}");
+    assert!(errors.ends_with("hint: choose another folder, or overwrite them with `--force`\n"), "{errors}");
+    assert_eq!((code, printed.as_str()), (Some(2), ""));
+    assert_eq!(fs::read_to_string(&table).unwrap(), "changed");
+    assert!(r8(&["templates", "eject", path, "--force"]).status().unwrap().success());
+    assert_ne!(fs::read_to_string(&table).unwrap(), "changed");
+}
+
+#[test]
 fn a_folder_of_templates_that_leads_back_to_itself_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink("..", folder.path().join("loop")).unwrap();
-    let root = folder.path().parent().unwrap();
-    let link = folder.path().join("loop").join(folder.path().file_name().unwrap());
-    let (code, _, errors) = outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(folder.path()).output().unwrap());
-    assert!(root.exists() && errors.contains("this link leads back to a folder that it is in"), "{link:?}: {errors}");
-    assert_eq!(code, Some(2));
+    let templates = folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    std::os::unix::fs::symlink("..", templates.join("loop")).unwrap();
+    let (code, _, errors) = outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(&templates).output().unwrap());
+    let link = templates.join("loop/templates");
+    let told = format!("error: `--templates {}`: this link leads back to a folder that it is in\n", link.display());
+    assert_eq!((code, errors), (Some(2), told));
 }

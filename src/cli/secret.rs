@@ -37,7 +37,7 @@ pub(super) fn sounds_secret(key: &str) -> bool {
 /// `lines` are those of the whole text, so that a line below such a key is known, too.
 pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
     let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
-    if below_secret(lines, index) || beside_secret(lines, index) {
+    if below_secret(lines, index) || behind_secret(lines, index) || beside_secret(lines, index) {
         return Some(value_start(line));
     }
     visible_alone(line)
@@ -87,10 +87,19 @@ fn visible_alone(line: &str) -> Option<usize> {
     let pairs = pairs(line);
     let names_secret = pairs.iter().any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
     let secret = |pair: &&Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
-    let pair = pairs.iter().find(secret)?;
+    let Some(pair) = pairs.iter().find(secret) else { return without_colon(line) };
     let hidden = line.get(pair.start..)?;
     let blanks = hidden.len() - hidden.trim_start().len();
     (!hidden.trim().is_empty()).then(|| line.get(..pair.start + blanks).unwrap_or_default().chars().count())
+}
+
+/// How much of a line may be shown whose first word sounds like the key of a secret, with its `:` forgotten.
+fn without_colon(line: &str) -> Option<usize> {
+    let start = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
+    let word = line.get(start..)?.split_whitespace().next()?;
+    let behind = line.get(start + word.len()..)?.trim_start();
+    let forgotten = !word.contains([':', '=']) && sounds_secret(word) && !behind.is_empty();
+    forgotten.then(|| line.get(..line.len() - behind.len()).unwrap_or_default().chars().count())
 }
 
 /// A key of a line with what stands behind its `:` or `=`, up to the next key.
@@ -164,27 +173,36 @@ fn below_secret(lines: &[&str], index: usize) -> bool {
     false
 }
 
-/// Whether a line is the `value` of an environment variable whose `name` sounds like a secret.
+/// Whether a line without a key follows a key that sounds like a secret, however it is indented: where the text is no YAML,
+/// the indentation says nothing.
+fn behind_secret(lines: &[&str], index: usize) -> bool {
+    let own = lines.get(index).and_then(|line| place(line)).and_then(|place| place.key);
+    let before = lines.get(..index).unwrap_or_default().iter().rev().find_map(|line| place(line)?.key);
+    own.is_none() && before.is_some_and(sounds_secret)
+}
+
+/// Whether a line is the `value` of an environment variable whose `name` sounds like a secret: anywhere in the same item of
+/// the list, or, as far as can be told where the text is no YAML, in the line before or behind.
 fn beside_secret(lines: &[&str], index: usize) -> bool {
     let Some(own) = lines.get(index).and_then(|line| place(line)) else { return false };
     if own.key.map(plain) != Some("value") {
         return false;
     }
-    let names = |beside: &Place<'_>| {
-        beside.at == own.at && beside.key.map(plain) == Some("name") && sounds_secret(beside.value)
-    };
-    // Nothing above the line belongs to its list item when it begins the item itself.
-    let above = if own.first < own.at { 0 } else { index };
-    for beside in lines.get(..above).unwrap_or_default().iter().rev().filter_map(|line| place(line)) {
-        if names(&beside) {
-            return true;
-        }
-        if beside.first < own.at {
-            break;
-        }
+    let starts_item = |place: &Place<'_>| place.first < place.at;
+    let before = lines.get(..index).unwrap_or_default().iter().rev().filter(|_| !starts_item(&own));
+    let behind = lines.get(index + 1..).unwrap_or_default().iter();
+    let near = |line: Option<&&str>| line.is_some_and(|line| sounds_secret(line));
+    let next = behind.clone().next().filter(|line| !place(line).is_some_and(|place| starts_item(&place)));
+    if near(before.clone().next()) || near(next) {
+        return true;
     }
-    let below = lines.get(index + 1..).unwrap_or_default().iter().filter_map(|line| place(line));
-    below.take_while(|beside| beside.first >= own.at).any(|beside| names(&beside))
+    let names =
+        |beside: Place<'_>| beside.at == own.at && beside.key.map(plain) == Some("name") && sounds_secret(beside.value);
+    let places = before.filter_map(|line| place(line)).take_while(|beside| beside.at >= own.at);
+    let mut in_item = true;
+    let item = places.take_while(|beside| std::mem::replace(&mut in_item, beside.first >= own.at));
+    let rest = behind.filter_map(|line| place(line)).take_while(|beside| beside.first >= own.at);
+    item.chain(rest).any(names)
 }
 
 /// The characters of a line up to its value: the indentation where no key is.
@@ -226,6 +244,7 @@ mod tests {
             ("max_tokens: 512", "max_tokens: 512"),
             ("storageUri: s3://token/a, port: 80", "storageUri: s3://token/a, port: 80"),
             ("password:", "password:"),
+            ("name: token-classifier", "name: token-classifier"),
         ] {
             assert_eq!(shown_lines(text), want);
             assert_eq!(shown(text), want);
@@ -237,6 +256,13 @@ mod tests {
         let text = "a:\n  password: |\n    one\n\n    two: 2\n  port: 80\ntokens:\n- abc\n- k: v\nb: 1";
         let want = "a:\n  password: •••••\n    •••••\n\n    •••••\n  port: 80\ntokens:\n•••••\n•••••\nb: 1";
         assert_eq!(shown_lines(text), want);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_where_its_line_is_no_yaml() {
+        assert_eq!(shown_lines("a:\n  tokens:\n - x\n  - y\nb: 1"), "a:\n  tokens:\n •••••\n  •••••\nb: 1");
+        assert_eq!(shown_lines("  apiToken hunter2"), "  apiToken •••••");
+        assert_eq!(shown_lines("- password : x"), "- password : •••••");
     }
 
     #[test]
