@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::failure::Failure;
 use super::helm;
 
 /// Safe progressive releases of models and services on Kubernetes from one values file
@@ -25,12 +26,13 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
-/// Reads the words of the command line; the matches tell which of Helm's flags were given.
-pub(super) fn parse(words: &[OsString]) -> Result<(Arguments, ArgMatches), clap::Error> {
-    let mut command = helm::accept(Arguments::command());
-    let matches = command.try_get_matches_from_mut(words)?;
-    let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    Ok((arguments, matches))
+/// Reads the words of the command line; beside them, the refusal of a flag of Helm's.
+pub(super) fn parse(words: &[OsString]) -> Result<(Arguments, Result<(), Failure>), clap::Error> {
+    let mut command = helm::accept(Arguments::command(), words);
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    let accepted = helm::refuse(&matches);
+    let arguments = Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    Ok((arguments, accepted))
 }
 
 /// Flags of every command, before or behind its name.

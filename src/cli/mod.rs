@@ -20,8 +20,6 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use clap::ArgMatches;
-
 use args::{Arguments, Color, Command};
 use failure::Failure;
 use report::Report;
@@ -58,9 +56,9 @@ pub fn run(
     let mut report = Report { out: stderr, color: false, warned: 0 };
     let words: Vec<OsString> = arguments.into_iter().collect();
     let printed = match args::parse(&words) {
-        Ok((arguments, matches)) => {
+        Ok((arguments, accepted)) => {
             report.color = colored(arguments.global.color, variable, terminal);
-            command(&arguments, &matches, &mut World { stdin, variable }, &mut report)
+            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable }, &mut report))
         }
         Err(error) if error.use_stderr() => {
             report.usage(&error.render().to_string(), &words);
@@ -81,13 +79,7 @@ pub fn run(
     }
 }
 
-fn command(
-    arguments: &Arguments,
-    matches: &ArgMatches,
-    world: &mut World<'_>,
-    report: &mut Report<'_>,
-) -> Result<String, Failure> {
-    helm::refuse(matches)?;
+fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>) -> Result<String, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Render(args) => render::run(args, global, Verb::Own, world, report),
