@@ -273,6 +273,7 @@ pub(super) struct Validate {
 #[derive(Debug, Subcommand)]
 pub(super) enum Templates {
     /// List environments and their strategies
+    #[command(after_help = "Example:\n  r8 templates list --templates my-templates")]
     List {
         /// Add or replace environments and templates from DIR
         #[arg(long, value_name = "DIR")]
