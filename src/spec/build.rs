@@ -49,7 +49,17 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     for (index, item) in list.iter().enumerate() {
         let context =
             Context { application: node, name: &name, namespace: &namespace, strategy: &strategy, rule: &rule };
-        versions.push(context.version(index, item, walk));
+        let version = context.version(index, item, walk);
+        let config = format!("{}-weight-config", version.name);
+        if version.has_config
+            && let Err(rule) = name::subdomain(&config)
+        {
+            let path = format!("application.versions[{index}]");
+            let hint = "give the version a shorter `metadata.name`";
+            let problem = Problem::Name { name: config, what: "ConfigMap name", rule };
+            walk.error(problem, Some(item.origin), &path, Some(hint.into()));
+        }
+        versions.push(version);
     }
     let application = Application { name, namespace, strategy, rule, fields, versions };
     traffic::check(node, list, &application, walk);
