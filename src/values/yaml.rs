@@ -133,13 +133,15 @@ impl Reader<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
-                let (mut node, size, depth) = self.anchors.get(&anchor).cloned().ok_or(ValuesProblem::Recursive)?;
+                let (kept, size, depth) = self.anchors.get(&anchor).ok_or(ValuesProblem::Recursive)?;
+                let (size, depth) = (*size, *depth);
                 if self.stack.len() + depth > MAX_DEPTH {
                     return Err(ValuesProblem::Depth(MAX_DEPTH));
                 }
                 if self.nodes + size > MAX_NODES {
                     return Err(ValuesProblem::Nodes(MAX_NODES));
                 }
+                let mut node = kept.clone();
                 used(&mut node, (origin.line, origin.column));
                 self.node(node, 0, (size, depth), false)
             }
