@@ -41,7 +41,7 @@ pub(super) fn run(
     let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     let manifests = filter(manifests, &args.print.only, &globs)?;
     let ci = (world.variable)("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    note_namespace(&spec.namespace, request.namespace_from, ci, report);
+    note_namespace(spec.namespace.as_str(), request.namespace_from, ci, report);
     let prints_route = manifests.iter().any(|manifest| manifest.role == Role::Route);
     if prints_route && spec.application.versions.len() > 1 && options.ready.is_none() {
         let hint = "`r8 apply` waits until they are; or run `r8 render … --only versions --only support | kubectl apply -f -`, \

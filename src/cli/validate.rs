@@ -100,7 +100,7 @@ fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Che
     let versions = spec.application.versions.len();
     let sets = ready_sets(versions);
     let objects = every_print(&rendered, &sets, request.templates.as_deref())?;
-    Ok(Checked { release: spec.name, versions, objects, sets: sets.len() })
+    Ok(Checked { release: spec.name.to_string(), versions, objects, sets: sets.len() })
 }
 
 /// Evaluates everything that `render` could print; gives the number of objects.
