@@ -30,7 +30,7 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     }
     let name = text("name").or_else(|| release.as_ref().map(ReleaseName::as_str)).map(str::to_owned);
     if let Some(name) = &name {
-        application_name(name, metadata.and_then(|metadata| metadata.get("name")), walk);
+        application_name(name, metadata.and_then(|metadata| metadata.get("name")).unwrap_or(node).origin, walk);
     }
     // A release without a name has been reported; under another its versions can be judged all the same.
     let name = name.unwrap_or_else(|| "release".to_owned());
@@ -49,17 +49,7 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     for (index, item) in list.iter().enumerate() {
         let context =
             Context { application: node, name: &name, namespace: &namespace, strategy: &strategy, rule: &rule };
-        let version = context.version(index, item, walk);
-        let config = format!("{}-weight-config", version.name);
-        if version.has_config
-            && let Err(rule) = name::subdomain(&config)
-        {
-            let path = format!("application.versions[{index}]");
-            let hint = "give the version a shorter `metadata.name`";
-            let problem = Problem::Name { name: config, what: "ConfigMap name", rule };
-            walk.error(problem, Some(item.origin), &path, Some(hint.into()));
-        }
-        versions.push(version);
+        versions.push(context.version(index, item, walk));
     }
     let application = Application { name, namespace, strategy, rule, fields, versions };
     traffic::check(node, list, &application, walk);
@@ -97,7 +87,7 @@ fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option
 }
 
 /// Checks the name of the application's own Service, where it has one; the key's form has judged the rest.
-fn application_name(name: &str, node: Option<&Node>, walk: &mut Walk<'_>) {
+fn application_name(name: &str, origin: Origin, walk: &mut Walk<'_>) {
     let has_service = walk.environment.table.application_object == Some(true);
     if let Err(rule) = name::service(name)
         && has_service
@@ -105,7 +95,7 @@ fn application_name(name: &str, node: Option<&Node>, walk: &mut Walk<'_>) {
     {
         let problem = Problem::Name { name: name.to_owned(), what: "Service name", rule };
         let hint = "set `application.metadata.name`, the name of the application's Service";
-        walk.error(problem, node.map(|node| node.origin), "application.metadata.name", Some(hint.into()));
+        walk.error(problem, Some(origin), "application.metadata.name", Some(hint.into()));
     }
 }
 
