@@ -9,7 +9,7 @@ use super::version::Context;
 use super::walk::{Walk, join};
 use super::{Identity, traffic};
 use crate::templates::{Form, KeyRule, StrategyRule, nearest};
-use crate::values::Node;
+use crate::values::{Node, Origin};
 
 /// Builds the release; none when a mistake already reported leaves nothing to build on.
 pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<ReleaseSpec> {
