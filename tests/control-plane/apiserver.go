@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,7 +29,7 @@ const (
 type apiServer struct {
 	url    string
 	ca     []byte // PEM
-	tokens map[string]string
+	users  *credentials
 	failed <-chan error // one value when the server ends
 	stop   func()
 }
@@ -44,12 +41,15 @@ func startAPIServer(dir string, etcd net.Addr) (*apiServer, error) {
 		return nil, err
 	}
 	files := serverFiles{dir}
-	tokens, err := files.write()
+	if err := files.write(); err != nil {
+		return nil, err
+	}
+	users, err := makeCredentials(dir)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	completed, err := complete(ctx, files, listener, etcd)
+	completed, err := complete(ctx, files.arguments(users, listener, etcd), files.log(), listener)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -68,7 +68,7 @@ func startAPIServer(dir string, etcd net.Addr) (*apiServer, error) {
 	return &apiServer{
 		url:    "https://" + listener.Addr().String(),
 		ca:     ca,
-		tokens: tokens,
+		users:  users,
 		failed: failed,
 		stop: func() {
 			cancel()
@@ -82,13 +82,13 @@ func startAPIServer(dir string, etcd net.Addr) (*apiServer, error) {
 
 // complete does what the command kube-apiserver does with its flags before it runs, except
 // that the log goes to a file and signals are left to main.
-func complete(ctx context.Context, files serverFiles, listener net.Listener, etcd net.Addr) (none apioptions.CompletedOptions, err error) {
+func complete(ctx context.Context, arguments []string, logFile string, listener net.Listener) (none apioptions.CompletedOptions, err error) {
 	options := apioptions.NewServerRunOptions()
 	flags := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
 	for _, set := range options.Flags().FlagSets {
 		flags.AddFlagSet(set)
 	}
-	if err := flags.Parse(files.arguments(listener, etcd)); err != nil {
+	if err := flags.Parse(arguments); err != nil {
 		return none, err
 	}
 	options.SecureServing.Listener = listener
@@ -97,7 +97,7 @@ func complete(ctx context.Context, files serverFiles, listener net.Listener, etc
 		return none, err
 	}
 	rest.SetDefaultWarningHandler(rest.NoWarnings{})
-	log, err := os.Create(filepath.Join(files.dir, "kube-apiserver.log"))
+	log, err := os.Create(logFile)
 	if err != nil {
 		return none, err
 	}
@@ -123,9 +123,9 @@ func (f serverFiles) certificate() string {
 	return filepath.Join(f.certificates(), "apiserver.crt")
 }
 func (f serverFiles) serviceAccountKey() string { return filepath.Join(f.dir, "service-account.key") }
-func (f serverFiles) tokens() string            { return filepath.Join(f.dir, "tokens.csv") }
+func (f serverFiles) log() string               { return filepath.Join(f.dir, "kube-apiserver.log") }
 
-func (f serverFiles) arguments(listener net.Listener, etcd net.Addr) []string {
+func (f serverFiles) arguments(users *credentials, listener net.Listener, etcd net.Addr) []string {
 	return []string{
 		"--etcd-servers=http://" + etcd.String(),
 		"--cert-dir=" + f.certificates(),
@@ -137,7 +137,8 @@ func (f serverFiles) arguments(listener net.Listener, etcd net.Addr) []string {
 		"--service-account-issuer=https://control-plane.r8.test",
 		"--service-account-key-file=" + f.serviceAccountKey(),
 		"--service-account-signing-key-file=" + f.serviceAccountKey(),
-		"--token-auth-file=" + f.tokens(),
+		"--token-auth-file=" + users.tokenFile(),
+		"--client-ca-file=" + users.authorityFile(),
 		"--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.0.0.0/24",
 		// Without its controller no namespace gets the service account that pods would need.
@@ -145,17 +146,21 @@ func (f serverFiles) arguments(listener net.Listener, etcd net.Addr) []string {
 	}
 }
 
-// write makes the files that the API server wants to find, and returns the token of each user.
-func (f serverFiles) write() (map[string]string, error) {
+// write makes the key that signs the tokens of service accounts.
+func (f serverFiles) write() error {
 	key, err := keyutil.MakeEllipticPrivateKeyPEM()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	tokens := map[string]string{admin: rand.Text(), nobody: rand.Text()}
-	lines := fmt.Sprintf("%s,%s,%s,system:masters\n%s,%s,%s\n",
-		tokens[admin], admin, admin, tokens[nobody], nobody, nobody)
-	return tokens, errors.Join(
-		os.WriteFile(f.serviceAccountKey(), key, 0o600),
-		os.WriteFile(f.tokens(), []byte(lines), 0o600),
-	)
+	return os.WriteFile(f.serviceAccountKey(), key, 0o600)
+}
+
+// adminClient is not throttled.
+func (s *apiServer) adminClient() *rest.Config {
+	return &rest.Config{
+		Host:            s.url,
+		BearerToken:     s.users.tokens[admin],
+		TLSClientConfig: rest.TLSClientConfig{CAData: s.ca},
+		QPS:             -1,
+	}
 }

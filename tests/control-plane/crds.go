@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
@@ -20,9 +22,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// crd is a CustomResourceDefinition: the document as it was found, and what is looked at here.
+// crd is a CustomResourceDefinition: the document, and what is looked at here.
 type crd struct {
-	document []byte
+	document []byte // JSON
 	decoded  apiextensionsv1.CustomResourceDefinition
 }
 
@@ -88,11 +90,43 @@ func readFile(path string) ([]crd, error) {
 			head.Kind != "CustomResourceDefinition" {
 			continue
 		}
-		definition := crd{document: document}
-		if err := yaml.Unmarshal(document, &definition.decoded); err != nil {
+		definition, err := parseCRD(document)
+		if err != nil {
 			return nil, err
 		}
 		found = append(found, definition)
+	}
+}
+
+// parseCRD leaves out the descriptions: no request depends on them, and they are the larger
+// part of what the API server would parse, store and publish again at every start.
+func parseCRD(document []byte) (none crd, err error) {
+	var object map[string]any
+	if err := yaml.Unmarshal(document, &object); err != nil {
+		return none, err
+	}
+	withoutDescriptions(object)
+	definition := crd{}
+	if definition.document, err = json.Marshal(object); err != nil {
+		return none, err
+	}
+	return definition, json.Unmarshal(definition.document, &definition.decoded)
+}
+
+// withoutDescriptions keeps a property that is named description: it is no string.
+func withoutDescriptions(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if _, text := value["description"].(string); text {
+			delete(value, "description")
+		}
+		for _, inner := range value {
+			withoutDescriptions(inner)
+		}
+	case []any:
+		for _, inner := range value {
+			withoutDescriptions(inner)
+		}
 	}
 }
 
@@ -102,10 +136,18 @@ func applyCRDs(ctx context.Context, client apiextensions.Interface, crds []crd) 
 	force := true
 	options := metav1.PatchOptions{FieldManager: "control-plane", Force: &force}
 	definitions := client.ApiextensionsV1().CustomResourceDefinitions()
-	for _, crd := range crds {
-		if _, err := definitions.Patch(ctx, crd.decoded.Name, types.ApplyYAMLPatchType, crd.document, options); err != nil {
-			return fmt.Errorf("CustomResourceDefinition %s: %w", crd.decoded.Name, err)
-		}
+	failures := make([]error, len(crds))
+	var applied sync.WaitGroup
+	for i, crd := range crds {
+		applied.Go(func() {
+			if _, err := definitions.Patch(ctx, crd.decoded.Name, types.ApplyYAMLPatchType, crd.document, options); err != nil {
+				failures[i] = fmt.Errorf("CustomResourceDefinition %s: %w", crd.decoded.Name, err)
+			}
+		})
+	}
+	applied.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return err
 	}
 	return poll(ctx, "discovery", func(context.Context) error {
 		return allDiscovered(client.Discovery(), crds)

@@ -1,24 +1,47 @@
-// Command control-plane runs a real Kubernetes API server with its etcd in one process.
+// Command control-plane runs a real Kubernetes control plane in one process: etcd, the API
+// server, and the controllers that r8's tests rely on.
 //
-// It stands for the cluster that r8 talks to: authentication by token, RBAC, admission,
-// defaulting, validation, server-side apply and custom resources are Kubernetes' own. No
-// controller runs: nothing becomes ready by itself, namespaces stay Terminating, and objects
-// whose owner is gone stay.
+// It stands for the cluster that r8 talks to: authentication, RBAC, admission, defaulting,
+// validation, server-side apply and custom resources are Kubernetes' own. So are the
+// controllers of Deployments, ReplicaSets and namespaces and the garbage collector: a
+// Deployment makes ReplicaSets and Pods and reports its rollout, a namespace is gone some five
+// seconds after it is deleted, and what is owned goes with its owner.
 //
-//	control-plane [--dir DIR] [--crds PATH[,PATH…]] [--until-eof]
+//	control-plane [--dir DIR] [--crds PATH[,PATH…]] [--webhook] [--until-eof]
+//
+// # What is not there
+//
+// No scheduler, no kubelet, no KServe, no Istio. Pods have no node and stay Pending, and custom
+// resources have no status, until somebody patches the status subresource. Tests that play a
+// rollout patch the pods: the status of a Deployment is the Deployment controller's own, which
+// writes again what anybody else puts there. Where the way to readiness does not matter, the
+// label control-plane.r8.test/play=ready on a namespace makes every pod in it ready.
+//
+// With --webhook, the InferenceServices of namespaces labelled
+// control-plane.r8.test/webhook=kserve pass a mutating webhook that changes them as KServe's
+// does.
+//
+// # Data, ports, users
 //
 // All data, keys and logs lie below DIR, by default a temporary folder that is removed at the
 // end (and kept if the start fails, for its logs). A DIR that was used before keeps its
 // objects, not its ports and tokens. Each PATH is a file or a folder of .yaml, .yml and .json
 // files whose CustomResourceDefinitions are applied; objects of other kinds are passed over.
 //
-// Both servers listen on free ports of 127.0.0.1. Once namespace default exists and every CRD
+// All servers listen on free ports of 127.0.0.1. Once namespace default exists and every CRD
 // is established and listed by discovery, one line appears on standard output:
 //
 //	export KUBECONFIG=/tmp/control-plane-123/kubeconfig
 //
-// The kubeconfig has two contexts, each with a user of that name: admin (the current one, in
-// group system:masters) and nobody (bound to no role, for tests of missing rights).
+// The kubeconfig has one context for each user:
+//
+//	admin        may do everything (group system:masters); the current context
+//	certificate  the same, by client certificate
+//	exec         is admin; a credential plugin prints the token
+//	reader       may get, list and watch everything
+//	secretless   may do everything with the kinds that r8 writes, nothing with Secrets
+//	nobody       may do nothing
+//	expired      has a token that the server does not know
 //
 // It runs until SIGINT or SIGTERM, or with --until-eof until its standard input ends, so that
 // it never outlives a test that was killed. Then it stops with exit code 0; any failure is
@@ -38,6 +61,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 )
@@ -61,6 +85,7 @@ func main() {
 type options struct {
 	dir      string // "" stands for a temporary folder
 	crds     []string
+	webhook  bool
 	untilEOF bool
 }
 
@@ -72,6 +97,7 @@ func parse(arguments []string) options {
 		o.crds = append(o.crds, strings.Split(paths, ",")...)
 		return nil
 	})
+	flags.BoolVar(&o.webhook, "webhook", false, "start the mutating webhook, for namespaces labelled "+webhookLabel+"="+webhookKServe)
 	flags.BoolVar(&o.untilEOF, "until-eof", false, "stop when standard input ends")
 	_ = flags.Parse(arguments)
 	if flags.NArg() > 0 {
@@ -124,17 +150,42 @@ func run(ctx context.Context, options options) (err error) {
 		}
 	}()
 
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := server.prepare(ctx, kubeconfig, crds); err != nil && ctx.Err() == nil {
+	if err := serve(ctx, server, filepath.Join(dir, "kubeconfig"), crds, options); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if ctx.Err() == nil {
-		fmt.Printf("export KUBECONFIG=%s\n", kubeconfig)
-	}
-	<-ctx.Done()
 	if cause := (stopped{}); errors.As(context.Cause(ctx), &cause) {
 		return cause
 	}
+	return nil
+}
+
+// serve prepares server, starts what stands beside it, says so, and waits for the end.
+func serve(ctx context.Context, server *apiServer, kubeconfig string, crds []crd, options options) error {
+	var webhook *webhook
+	if options.webhook {
+		var err error
+		if webhook, err = startWebhook(); err != nil {
+			return fmt.Errorf("webhook: %w", err)
+		}
+		defer webhook.stop()
+	}
+	// A start makes much garbage in few seconds; memory is not what is short then.
+	usual := debug.SetGCPercent(200)
+	if err := server.prepare(ctx, crds, webhook); err != nil {
+		return err
+	}
+	debug.SetGCPercent(usual)
+	// After the CRDs, so that the garbage collector knows them from the start.
+	stop, err := startControllers(server.adminClient())
+	if err != nil {
+		return fmt.Errorf("controllers: %w", err)
+	}
+	defer stop()
+	if err := server.writeKubeconfig(kubeconfig); err != nil {
+		return err
+	}
+	fmt.Printf("export KUBECONFIG=%s\n", kubeconfig)
+	<-ctx.Done()
 	return nil
 }
 

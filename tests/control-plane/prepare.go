@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -16,9 +15,9 @@ import (
 // pollInterval is short against the seconds of a start, long against a request.
 const pollInterval = 50 * time.Millisecond
 
-// prepare returns once the server is ready, namespace default exists, the CRDs are in use and
-// the kubeconfig is written.
-func (s *apiServer) prepare(ctx context.Context, kubeconfig string, crds []crd) error {
+// prepare returns once the server is ready, namespace default exists, the users have their
+// rights, and the CRDs and the webhook, if there is one, are in use.
+func (s *apiServer) prepare(ctx context.Context, crds []crd, webhook *webhook) error {
 	client, err := kubernetes.NewForConfig(s.adminClient())
 	if err != nil {
 		return err
@@ -31,24 +30,26 @@ func (s *apiServer) prepare(ctx context.Context, kubeconfig string, crds []crd) 
 	if err := createDefaultNamespace(ctx, client); err != nil {
 		return err
 	}
+	if err := bindRoles(ctx, client); err != nil {
+		return err
+	}
+	if webhook != nil {
+		if err := webhook.register(ctx, client); err != nil {
+			return err
+		}
+	}
 	extensions, err := apiextensions.NewForConfig(s.adminClient())
 	if err != nil {
 		return err
 	}
-	if err := applyCRDs(ctx, extensions, crds); err != nil {
-		return err
-	}
-	return s.writeKubeconfig(kubeconfig)
+	return applyCRDs(ctx, extensions, crds)
 }
 
 // createDefaultNamespace does not wait for the server to do it, which may be after /readyz.
 func createDefaultNamespace(ctx context.Context, client kubernetes.Interface) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceDefault}}
 	_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
+	return unlessExists(err)
 }
 
 // poll repeats check until it succeeds; the error names what was waited for and the last
