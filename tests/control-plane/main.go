@@ -64,6 +64,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -135,7 +137,7 @@ func run(ctx context.Context, options options) (err error) {
 	if err != nil {
 		return fmt.Errorf("kube-apiserver: %w", err)
 	}
-	defer server.stop()
+	defer quietly(filepath.Join(dir, "stop.log"), server.stop)
 
 	// A part that dies ends the rest with its own error.
 	ctx, fail := context.WithCancelCause(ctx)
@@ -196,6 +198,18 @@ type stopped struct {
 }
 
 func (s stopped) Error() string { return fmt.Sprintf("%s stopped: %v", s.part, s.cause) }
+
+// quietly runs stop with standard error in a file: the API server's client of etcd complains
+// there, in a log of its own, of every request that the end cuts off.
+func quietly(path string, stop func()) {
+	file, fileErr := os.Create(path)
+	stderr, err := unix.Dup(unix.Stderr)
+	if errors.Join(fileErr, err) == nil {
+		_ = unix.Dup2(int(file.Fd()), unix.Stderr)
+		defer func() { _ = unix.Dup2(stderr, unix.Stderr) }()
+	}
+	stop()
+}
 
 // dataDir makes sure of dir, or of a temporary folder in its place; remove undoes the latter.
 func dataDir(dir string) (path string, remove func() error, err error) {
