@@ -1,10 +1,11 @@
-//! The real parts that tests ask: small Go programs below `tests/`, built on first use into `target/parts`.
+//! The real parts that tests ask: small Go programs below `tests/`.
+
+mod build;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
 
+pub use build::build;
 use serde_json::Value;
 
 /// Whether tests may build and ask the real parts; says so when not.
@@ -14,24 +15,6 @@ pub fn wanted() -> bool {
         eprintln!("skipped: set R8_TEST_INTEROP=1 to build and ask the real parts (needs Go)");
     }
     wanted
-}
-
-/// Builds a package of the module `tests/MODULE` and gives the program's path.
-pub fn build(module: &str, package: &str, program: &str) -> PathBuf {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root.join("target").into()));
-    let path = target.join("parts").join(program);
-    let done = Command::new("go")
-        .args(["build", "-ldflags=-s -w", "-o"])
-        .arg(&path)
-        .arg(package)
-        .current_dir(root.join("tests").join(module))
-        .status()
-        .expect("Go is installed");
-    assert!(done.success(), "tests/{module} does not build");
-    path
 }
 
 /// A running part that answers one line of JSON with another.

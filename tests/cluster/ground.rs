@@ -1,0 +1,195 @@
+//! What every cluster test stands on: the control plane, its controllers and users.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Secret};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::harness::{Ask, Origin, PATIENCE, cluster, cluster_with_controllers, control_plane, eventually};
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web}]}
+";
+
+#[tokio::test]
+async fn r8_is_called_with_the_clusters_kubeconfig() {
+    let Some(cluster) = cluster() else { return };
+    let version = cluster.client().await.apiserver_version().await.unwrap();
+    assert_eq!(version.major, "1");
+    let called = cluster.r8().arg("--version").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&called.stdout), concat!("r8 ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[tokio::test]
+async fn no_two_tests_share_a_namespace() {
+    let Some(cluster) = cluster() else { return };
+    let (one, other) = (cluster.namespace("same", &[]).await, cluster.namespace("same", &[]).await);
+    assert_ne!(one.name, other.name);
+    one.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: here}, data: {}}").await;
+    assert!(one.get("ConfigMap", "here").await.is_some());
+    assert_eq!(other.get("ConfigMap", "here").await, None);
+}
+
+#[tokio::test]
+async fn pods_of_a_deployment_are_ready_only_where_that_was_asked_for() {
+    let Some(cluster) = control_plane() else { return };
+    let (asked, not) = (cluster.namespace("ready", &[Ask::ReadyPods]).await, cluster.namespace("pending", &[]).await);
+    not.apply(WEB).await;
+    asked.apply(WEB).await;
+    eventually("web is available", async || {
+        let web = asked.get("Deployment", "web").await?;
+        (web["status"]["availableReplicas"] == 2).then_some(())
+    })
+    .await;
+    eventually("web has pods", async || (not.list("Pod").await.len() == 2).then_some(())).await;
+    assert!(not.list("Pod").await.iter().all(|pod| pod["status"]["phase"] == "Pending"));
+}
+
+#[tokio::test]
+async fn a_deleted_owner_takes_what_it_owns_with_it() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("owner", &[]).await;
+    namespace.apply(WEB).await;
+    eventually("web has pods", async || (namespace.list("Pod").await.len() == 2).then_some(())).await;
+    namespace.delete("Deployment", "web").await;
+    eventually("the pods are gone", async || namespace.list("Pod").await.is_empty().then_some(())).await;
+    assert_eq!(namespace.list("ReplicaSet").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_deleted_namespace_ends() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("gone", &[]).await;
+    namespace.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: here}, data: {}}").await;
+    let namespaces = Api::<NamespaceObject>::all(namespace.client.clone());
+    namespaces.delete(&namespace.name, &Default::default()).await.unwrap();
+    eventually("it is gone", async || namespaces.get_opt(&namespace.name).await.unwrap().is_none().then_some(())).await;
+}
+
+/// Whether a request was allowed (a dry run of a write is one).
+async fn may<T>(request: impl Future<Output = kube::Result<T>>) -> Result<bool, u16> {
+    match request.await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(false),
+        Err(kube::Error::Api(status)) => Err(status.code),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn each_user_has_the_rights_of_its_name() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("users", &[]).await;
+    let writes = async |client: Client| {
+        let maps = Api::<ConfigMap>::namespaced(client, &namespace.name);
+        let map = serde_json::from_value(json!({"metadata": {"name": "written"}})).unwrap();
+        may(maps.create(&kube::api::PostParams { dry_run: true, ..Default::default() }, &map)).await
+    };
+    let reads = async |client: Client| {
+        may(Api::<ConfigMap>::namespaced(client, &namespace.name).list(&Default::default())).await
+    };
+    let reads_secrets =
+        async |client: Client| may(Api::<Secret>::namespaced(client, &namespace.name).list(&Default::default())).await;
+    let mut rights = Vec::new();
+    for user in ["admin", "certificate", "exec", "reader", "secretless", "nobody", "expired"] {
+        let client = cluster.client_of(user).await;
+        rights.push((user, reads(client.clone()).await, writes(client.clone()).await, reads_secrets(client).await));
+    }
+    let expected = [
+        ("admin", Ok(true), Ok(true), Ok(true)),
+        ("certificate", Ok(true), Ok(true), Ok(true)),
+        ("exec", Ok(true), Ok(true), Ok(true)),
+        ("reader", Ok(true), Ok(false), Ok(true)),
+        ("secretless", Ok(true), Ok(true), Ok(false)),
+        ("nobody", Ok(false), Ok(false), Ok(false)),
+        ("expired", Err(401), Err(401), Err(401)),
+    ];
+    assert_eq!(rights, expected);
+}
+
+const LEGACY: &str = "
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: wisdom, annotations: {serving.kserve.io/deploymentMode: RawDeployment}}
+spec: {predictor: {model: {modelFormat: {name: triton}, storageUri: s3://models/1}}}
+";
+
+#[tokio::test]
+async fn the_webhook_changes_what_passes_it_and_nothing_else() {
+    let Some(cluster) = control_plane() else { return };
+    let (asked, not) = (cluster.namespace("hook", &[Ask::Webhook]).await, cluster.namespace("no-hook", &[]).await);
+    for namespace in [&asked, &not] {
+        namespace.apply(LEGACY).await;
+    }
+    let untouched = not.get("InferenceService", "wisdom").await.unwrap();
+    assert_eq!(
+        untouched["spec"]["predictor"]["model"],
+        json!({
+            "modelFormat": {"name": "triton"}, "storageUri": "s3://models/1",
+        })
+    );
+    let changed = asked.get("InferenceService", "wisdom").await.unwrap();
+    assert_eq!(
+        changed["spec"]["predictor"]["model"],
+        json!({
+            "modelFormat": {"name": "triton"}, "name": "", "protocolVersion": "v2", "resources": {},
+            "storageUri": "s3://models/1",
+        })
+    );
+    assert_eq!(
+        changed["metadata"]["annotations"],
+        json!({
+            "modelFormat": "triton", "serving.kserve.io/deploymentMode": "Standard",
+        })
+    );
+}
+
+/// Makes this test the one that another one starts, to be killed.
+const HOLD: &str = "R8_TEST_HOLDS_THE_CLUSTER";
+
+#[test]
+fn what_was_started_ends_with_its_test_program_even_if_that_is_killed() {
+    if std::env::var_os(HOLD).is_some() {
+        let Some(cluster) = cluster() else { return };
+        println!("holds {}", cluster.kubeconfig().display());
+        loop {
+            std::thread::park();
+        }
+    }
+    let Some(outer) = cluster() else { return };
+    if outer.origin() == Origin::Existing {
+        eprintln!("skipped: an existing cluster is not ours to end");
+        return;
+    }
+    let name = "ground::what_was_started_ends_with_its_test_program_even_if_that_is_killed";
+    let mut inner = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(HOLD, "1")
+        .env("R8_SHARED", "/nonexistent")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(inner.stdout.take().unwrap()).lines();
+    let kubeconfig = lines.map(Result::unwrap).find_map(|line| line.strip_prefix("holds ").map(str::to_owned));
+    let kubeconfig = kubeconfig.expect("it says which cluster it holds");
+    assert!(Path::new(&kubeconfig).exists());
+    inner.kill().unwrap();
+    inner.wait().unwrap();
+    let end = Instant::now() + PATIENCE;
+    while Path::new(&kubeconfig).exists() {
+        assert!(Instant::now() < end, "{kubeconfig} is still there");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,51 @@
+//! Finds or starts the cluster.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::{Absence, Cluster, Origin, assets, client, crds};
+use crate::build::build;
+
+pub(super) fn start() -> Result<Cluster, Absence> {
+    if let Some(kubeconfig) = std::env::var_os("R8_TEST_KUBECONFIG") {
+        let cluster = Cluster { kubeconfig: kubeconfig.into(), origin: Origin::Existing, _input: None };
+        return install_crds(cluster).map_err(Absence::Failed);
+    }
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
+        return assets::start(&PathBuf::from(folder)).and_then(install_crds).map_err(Absence::Failed);
+    }
+    let go = Command::new("go").arg("version").stdout(Stdio::null()).status();
+    if !go.is_ok_and(|status| status.success()) {
+        return Err(Absence::NoMeans);
+    }
+    control_plane().map_err(Absence::Failed)
+}
+
+fn control_plane() -> Result<Cluster, String> {
+    eprintln!("building tests/control-plane: minutes on first use, seconds later");
+    let mut child = Command::new(build("control-plane", ".", "control-plane"))
+        .args(["--until-eof", "--webhook", "--crds"])
+        .arg(crds::folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("the control plane does not start: {error}"))?;
+    let mut line = String::new();
+    let output = child.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut line).map_err(|error| format!("the control plane: {error}"))?;
+    let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=");
+    let kubeconfig = kubeconfig.ok_or("the control plane ended before it was ready; its own error stands above")?;
+    Ok(Cluster { kubeconfig: kubeconfig.into(), origin: Origin::ControlPlane, _input: child.stdin.take() })
+}
+
+/// On a thread of its own: whoever asks for the cluster is on a runtime already.
+fn install_crds(cluster: Cluster) -> Result<Cluster, String> {
+    let kubeconfig = cluster.kubeconfig.clone();
+    let installed = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        runtime.block_on(async { crds::install(client(&kubeconfig, None).await).await })
+    });
+    installed.join().map_err(|_| "installing the CRDs panicked; see above".to_owned())??;
+    Ok(cluster)
+}

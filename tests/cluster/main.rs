@@ -1,0 +1,6 @@
+//! r8 against a real API server; see `harness` for which one, and for what is skipped without one.
+
+#[path = "../parts/build.rs"]
+mod build;
+mod ground;
+mod harness;
