@@ -1,4 +1,4 @@
-//! What every cluster test stands on: the control plane, its controllers and users.
+//! What every cluster test stands on: the control plane, its controllers and users, and the played statuses.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Secret
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::harness::{Ask, Origin, PATIENCE, cluster, cluster_with_controllers, control_plane, eventually};
+use crate::harness::{
+    Ask, Origin, PATIENCE, Player, Sequence, Wait, cluster, cluster_with_controllers, control_plane, eventually, files,
+};
 
 const WEB: &str = "
 apiVersion: apps/v1
@@ -154,6 +156,57 @@ async fn the_webhook_changes_what_passes_it_and_nothing_else() {
             "modelFormat": "triton", "serving.kserve.io/deploymentMode": "Standard",
         })
     );
+}
+
+#[test]
+fn every_step_of_every_sequence_has_a_note_and_a_source() {
+    let names = files();
+    for mode in ["deployment", "knative", "modelmesh", "standard"] {
+        assert!(names.iter().any(|name| name.starts_with(&format!("{mode}/"))), "no sequence of {mode}");
+    }
+    for name in names {
+        let sequence = Sequence::read(&name);
+        assert!(!sequence.about.is_empty(), "{name}");
+        for (index, step) in sequence.steps.iter().enumerate() {
+            assert!(!step.note.is_empty() && !step.source.is_empty(), "{name}: step {}", index + 1);
+            let acts = [&step.status, &step.apply].iter().filter(|act| act.is_some()).count();
+            assert!(acts + usize::from(step.pods.is_some()) <= 1, "{name}: step {} does several things", index + 1);
+        }
+    }
+}
+
+/// Changes the model or the image, as an update of a version does.
+fn change(object: &mut Value, number: usize) {
+    if object["kind"] == "InferenceService" {
+        object["spec"]["predictor"]["model"]["storageUri"] = format!("s3://models/{number}").into();
+    } else {
+        object["spec"]["template"]["spec"]["containers"][0]["image"] = format!("web:{number}").into();
+    }
+}
+
+#[tokio::test]
+async fn every_status_of_every_sequence_is_stored_as_it_is_written() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    for name in files() {
+        let namespace = cluster.namespace(&name.replace('/', "-"), &[]).await;
+        let mut player = Player::new(&namespace, &name, "wisdom");
+        let mut object = player.object();
+        namespace.apply_as("test", &object).await;
+        let mut changes = 0;
+        while let Some(step) = player.upcoming() {
+            if step.wait == Some(Wait::Changed) {
+                changes += 1;
+                change(&mut object, changes);
+                namespace.apply_as("test", &object).await;
+            }
+            let step = player.step().await.unwrap();
+            if let Some(status) = step.status {
+                let kind = object["kind"].as_str().unwrap();
+                let live = namespace.get(kind, "wisdom").await.unwrap();
+                assert_eq!(live["status"], status, "{name}: {}", step.note);
+            }
+        }
+    }
 }
 
 /// Makes this test the one that another one starts, to be killed.

@@ -16,6 +16,8 @@
 mod assets;
 mod crds;
 mod namespace;
+mod player;
+mod sequence;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +28,9 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-pub use namespace::Ask;
+pub use namespace::{Ask, Namespace, named};
+pub use player::Player;
+pub use sequence::{Sequence, Wait, files};
 
 /// The longest that a test waits for something that must come.
 ///

@@ -91,6 +91,15 @@ impl Namespace {
         let deleted = self.objects(kind).delete(name, &Default::default()).await;
         deleted.unwrap_or_else(|error| panic!("{kind} {}/{name}: {error}", self.name));
     }
+
+    /// Replaces the status of an object, as its controller does.
+    pub async fn put_status(&self, kind: &str, name: &str, status: &Value) {
+        let mut live = self.get(kind, name).await.unwrap_or_else(|| panic!("{kind} {}/{name} is not there", self.name));
+        live["status"] = status.clone();
+        let object: DynamicObject = serde_json::from_value(live).expect("it was an object");
+        let put = self.objects(kind).replace_status(name, &PostParams::default(), &object).await;
+        put.unwrap_or_else(|error| panic!("status of {kind} {}/{name}: {error}", self.name));
+    }
 }
 
 /// Kind and name of an object.
