@@ -148,6 +148,9 @@ pub enum Problem {
         /// The limit.
         most: u64,
     },
+    /// A weight with nothing to be weighed against.
+    #[error("the only version gets every request, whatever its `weight`")]
+    SingleWeight,
     /// No version would receive requests.
     #[error("every weight is 0, so that no version would receive requests")]
     NoWeight,

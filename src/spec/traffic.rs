@@ -7,7 +7,7 @@ use super::error::Problem;
 use super::matches::reach;
 use super::release::Application;
 use super::walk::Walk;
-use crate::values::Node;
+use crate::values::{Kind, Node};
 
 /// The Gateway API's limit for the matches of all rules of one route.
 const MAX_MATCHES: usize = 128;
@@ -36,6 +36,12 @@ pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk:
             found: application.versions.len(),
         };
         walk.error(problem, origin, "application.versions", None);
+    }
+    if let ([only], true) = (list, rule.weights.as_ref().is_some_and(|weights| weights.sum.is_some()))
+        && let Some(weight) = only.get("weight").filter(|weight| weight.kind != Kind::Int(0))
+    {
+        let hint = "drop it, or add a candidate";
+        walk.warn(Problem::SingleWeight, Some(weight.origin), "application.versions[0].weight", Some(hint.into()));
     }
     if let Some(weights) = &rule.weights
         && let Some(most) = weights.sum
