@@ -65,7 +65,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A template that fails, or that writes something which is no object; two objects with one key; a routemap of more than 1 MiB.
+/// A template that fails, or that writes something which is no object; two objects with one key.
 pub fn render(spec: &ReleaseSpec, catalog: &Catalog) -> Result<Rendered, RenderErrors> {
     let stage = Stage { engine: engine::engine(catalog), catalog, spec, context: Context::new(spec) };
     let mut list = Vec::new();
@@ -156,9 +156,6 @@ impl Stage<'_> {
         if !str_spec.ends_with('\n') {
             str_spec.push('\n');
         }
-        if str_spec.len() > MAX_ROUTEMAP {
-            return Err(RenderErrors::too_large(str_spec.len(), MAX_ROUTEMAP, self.spec.application.versions.len()));
-        }
         let names = vec![("str_spec", Value::from(str_spec))];
         let text = self.text(&path, self.context.once(names))?;
         let mut list = Vec::new();
@@ -182,12 +179,21 @@ impl Rendered {
     ///
     /// # Errors
     ///
-    /// Two objects with one key.
+    /// Two objects with one key; a routemap of more than 1 MiB, where it is wanted.
     pub fn select(self, options: &Options) -> Result<Manifests, RenderErrors> {
         let weights = options.routing != Routing::Route;
         let wanted = |manifest: &Manifest| weights || !matches!(manifest.role, Role::Weights(_));
         let mut list: Vec<Manifest> = self.manifests.into_iter().filter(wanted).collect();
-        list.extend(self.routemap.filter(|_| weights));
+        if let Some(routemap) = self.routemap.filter(|_| weights) {
+            let size = routemap.object["data"]["strSpec"].as_str().map_or(0, str::len);
+            if size > MAX_ROUTEMAP {
+                let index =
+                    |manifest: &Manifest| if let Role::Version(index) = manifest.role { Some(index) } else { None };
+                let versions = list.iter().filter_map(index).max().map_or(0, |last| last + 1);
+                return Err(RenderErrors::too_large(size, MAX_ROUTEMAP, versions));
+            }
+            list.push(routemap);
+        }
         if let Some(route) = self.route.filter(|_| options.routing != Routing::Routemap) {
             let ready = |index: usize| options.ready.as_ref().is_none_or(|ready| ready.contains(&index));
             let manifest = route.at(&route.in_force(ready));

@@ -30,15 +30,15 @@ impl Walk<'_> {
     /// Checks every key of a map; `pattern` is its path in the table, `path` the one in the values.
     pub fn map(&mut self, node: &Node, pattern: &str, path: &str) {
         let Some(map) = node.as_map() else { return };
+        let environment = self.environment;
         for (key, entry) in map {
             if key.starts_with("x-") {
                 continue;
             }
             let (child, place) = (join(pattern, key), join(path, key));
-            match self.environment.table.keys.get(&child) {
+            match environment.table.keys.get(&child) {
                 Some(rule) => {
-                    let rule = rule.clone();
-                    self.value(&rule, key, entry, &child, &place);
+                    self.value(rule, key, entry, &child, &place);
                 }
                 None => self.unknown_key(key, entry, pattern, &place),
             }
