@@ -47,7 +47,7 @@ async fn no_two_tests_share_a_namespace() {
 #[tokio::test]
 async fn pods_of_a_deployment_are_ready_only_where_that_was_asked_for() {
     let Some(cluster) = control_plane() else { return };
-    let (asked, not) = (cluster.namespace("ready", &[Ask::ReadyPods]).await, cluster.namespace("pending", &[]).await);
+    let (asked, not) = (cluster.namespace("ready", &[Ask::Ready]).await, cluster.namespace("pending", &[]).await);
     not.apply(WEB).await;
     asked.apply(WEB).await;
     eventually("web is available", async || {
@@ -57,6 +57,70 @@ async fn pods_of_a_deployment_are_ready_only_where_that_was_asked_for() {
     .await;
     eventually("web has pods", async || (not.list("Pod").await.len() == 2).then_some(())).await;
     assert!(not.list("Pod").await.iter().all(|pod| pod["status"]["phase"] == "Pending"));
+}
+
+/// An InferenceService of each mode, and a route with two parents.
+const VERSIONS: &str = "
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: modelmesh, annotations: {serving.kserve.io/deploymentMode: ModelMesh}}
+spec: {predictor: {model: {modelFormat: {name: sklearn}, storageUri: s3://models/1}}}
+---
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: knative}
+spec: {predictor: {model: {modelFormat: {name: sklearn}, storageUri: s3://models/1}}}
+---
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: standard, annotations: {serving.kserve.io/deploymentMode: Standard}}
+spec: {predictor: {model: {modelFormat: {name: sklearn}, storageUri: s3://models/1}}}
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}, {group: '', kind: Service, name: web, port: 80}]
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+";
+
+#[tokio::test]
+async fn models_are_loaded_and_routes_accepted_only_where_that_was_asked_for() {
+    let Some(cluster) = control_plane() else { return };
+    let (asked, not) = (cluster.namespace("played", &[Ask::Ready]).await, cluster.namespace("unplayed", &[]).await);
+    for version in 1..=2 {
+        let versions =
+            VERSIONS.replace("models/1", &format!("models/{version}")).replace("port: 80}]}]", "port: 81}]}]");
+        not.apply(&versions).await;
+        asked.apply(&versions).await;
+        for mode in ["modelmesh", "knative", "standard"] {
+            eventually(&format!("{mode} is up to date with model {version}"), async || {
+                let live = asked.get("InferenceService", mode).await?;
+                let (status, predictor) = (&live["status"], &live["status"]["components"]["predictor"]);
+                let settled = match mode {
+                    // There is no generation in its status: the second update may not have been seen yet.
+                    "modelmesh" => true,
+                    "knative" => predictor["latestRolledoutRevision"] == format!("knative-predictor-0000{version}"),
+                    _ => status["observedGeneration"] == version,
+                };
+                (settled && status["modelStatus"]["states"]["activeModelState"] == "Loaded").then_some(())
+            })
+            .await;
+        }
+        eventually("every parent accepts the route", async || {
+            let live = asked.get("HTTPRoute", "route").await?;
+            let parents = live["status"]["parents"].as_array()?;
+            let seen = parents.iter().all(|parent| {
+                parent["conditions"][0]["observedGeneration"] == live["metadata"]["generation"]
+                    && parent["conditions"][1]["status"] == "True"
+            });
+            (parents.len() == 2 && seen).then_some(())
+        })
+        .await;
+    }
+    for (kind, name) in [("InferenceService", "knative"), ("InferenceService", "modelmesh")] {
+        assert_eq!(not.get(kind, name).await.unwrap()["status"], Value::Null);
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,9 @@ const (
 //
 // They are taken one by one and not by way of the program: it would serve a port of its own,
 // wait up to two seconds before it starts each controller, and notice a new CRD after 30 s.
-func startControllers(config *rest.Config) (stop func(), err error) {
+// Beside them run the stand-ins for the kubelet and, if their kinds are served, for KServe and
+// for a gateway.
+func startControllers(config *rest.Config, crds []crd) (stop func(), err error) {
 	// The first word of the agent names the field manager of what they write.
 	config = rest.CopyConfig(config)
 	config.UserAgent = "kube-controller-manager/" + gitVersion
@@ -67,7 +69,11 @@ func startControllers(config *rest.Config) (stop func(), err error) {
 		cancel()
 		return nil, err
 	}
-	pods := newKubelet(config, core.Pods(), core.Namespaces())
+	others, err := standIns(config, core.Pods(), core.Namespaces(), crds)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
 
 	var running sync.WaitGroup
 	shared.Start(ctx.Done())
@@ -77,7 +83,9 @@ func startControllers(config *rest.Config) (stop func(), err error) {
 	running.Go(func() { namespaces.Run(ctx, workers) })
 	running.Go(func() { garbage.Run(ctx, workers, gcPeriod) })
 	running.Go(func() { garbage.Sync(ctx, client.Discovery(), gcPeriod) })
-	running.Go(func() { pods.run(ctx) })
+	for _, run := range others {
+		running.Go(func() { run(ctx) })
+	}
 	return func() {
 		cancel()
 		running.Wait()

@@ -7,15 +7,19 @@
 // Deployment makes ReplicaSets and Pods and reports its rollout, a namespace is gone some five
 // seconds after it is deleted, and what is owned goes with its owner.
 //
-//	control-plane [--dir DIR] [--crds PATH[,PATH…]] [--webhook] [--until-eof]
+//	control-plane [--dir DIR] [--crds PATH[,PATH…]] [--play] [--webhook] [--until-eof]
 //
 // # What is not there
 //
 // No scheduler, no kubelet, no KServe, no Istio. Pods have no node and stay Pending, and custom
 // resources have no status, until somebody patches the status subresource. Tests that play a
 // rollout patch the pods: the status of a Deployment is the Deployment controller's own, which
-// writes again what anybody else puts there. Where the way to readiness does not matter, the
-// label control-plane.r8.test/play=ready on a namespace makes every pod in it ready.
+// writes again what anybody else puts there.
+//
+// Where the way to readiness does not matter, a namespace is labelled
+// control-plane.r8.test/play=ready: every pod in it is ready at once, every InferenceService has
+// its model loaded, in each of KServe's modes, and every HTTPRoute is accepted. With --play,
+// namespace default is labelled so.
 //
 // With --webhook, the InferenceServices of namespaces labelled
 // control-plane.r8.test/webhook=kserve pass a mutating webhook that changes them as KServe's
@@ -87,6 +91,7 @@ func main() {
 type options struct {
 	dir      string // "" stands for a temporary folder
 	crds     []string
+	play     bool
 	webhook  bool
 	untilEOF bool
 }
@@ -99,6 +104,7 @@ func parse(arguments []string) options {
 		o.crds = append(o.crds, strings.Split(paths, ",")...)
 		return nil
 	})
+	flags.BoolVar(&o.play, "play", false, "label namespace default "+playLabel+"="+playReady)
 	flags.BoolVar(&o.webhook, "webhook", false, "start the mutating webhook, for namespaces labelled "+webhookLabel+"="+webhookKServe)
 	flags.BoolVar(&o.untilEOF, "until-eof", false, "stop when standard input ends")
 	_ = flags.Parse(arguments)
@@ -137,7 +143,7 @@ func run(ctx context.Context, options options) (err error) {
 	if err != nil {
 		return fmt.Errorf("kube-apiserver: %w", err)
 	}
-	defer quietly(filepath.Join(dir, "stop.log"), server.stop)
+	defer quietly(dir, server.stop)
 
 	// A part that dies ends the rest with its own error.
 	ctx, fail := context.WithCancelCause(ctx)
@@ -152,7 +158,7 @@ func run(ctx context.Context, options options) (err error) {
 		}
 	}()
 
-	if err := serve(ctx, server, filepath.Join(dir, "kubeconfig"), crds, options); err != nil && ctx.Err() == nil {
+	if err := serve(ctx, server, dir, crds, options); err != nil && ctx.Err() == nil {
 		return err
 	}
 	if cause := (stopped{}); errors.As(context.Cause(ctx), &cause) {
@@ -162,7 +168,7 @@ func run(ctx context.Context, options options) (err error) {
 }
 
 // serve prepares server, starts what stands beside it, says so, and waits for the end.
-func serve(ctx context.Context, server *apiServer, kubeconfig string, crds []crd, options options) error {
+func serve(ctx context.Context, server *apiServer, dir string, crds []crd, options options) error {
 	var webhook *webhook
 	if options.webhook {
 		var err error
@@ -173,16 +179,17 @@ func serve(ctx context.Context, server *apiServer, kubeconfig string, crds []crd
 	}
 	// A start makes much garbage in few seconds; memory is not what is short then.
 	usual := debug.SetGCPercent(200)
-	if err := server.prepare(ctx, crds, webhook); err != nil {
+	if err := server.prepare(ctx, crds, webhook, options); err != nil {
 		return err
 	}
 	debug.SetGCPercent(usual)
 	// After the CRDs, so that the garbage collector knows them from the start.
-	stop, err := startControllers(server.adminClient())
+	stop, err := startControllers(server.adminClient(), crds)
 	if err != nil {
 		return fmt.Errorf("controllers: %w", err)
 	}
-	defer stop()
+	defer quietly(dir, stop)
+	kubeconfig := filepath.Join(dir, "kubeconfig")
 	if err := server.writeKubeconfig(kubeconfig); err != nil {
 		return err
 	}
@@ -201,8 +208,8 @@ func (s stopped) Error() string { return fmt.Sprintf("%s stopped: %v", s.part, s
 
 // quietly runs stop with standard error in a file: the API server's client of etcd complains
 // there, in a log of its own, of every request that the end cuts off.
-func quietly(path string, stop func()) {
-	file, fileErr := os.Create(path)
+func quietly(dir string, stop func()) {
+	file, fileErr := os.OpenFile(filepath.Join(dir, "stop.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	stderr, err := unix.Dup(unix.Stderr)
 	if errors.Join(fileErr, err) == nil {
 		_ = unix.Dup2(int(file.Fd()), unix.Stderr)

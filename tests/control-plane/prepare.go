@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 )
@@ -17,7 +18,7 @@ const pollInterval = 50 * time.Millisecond
 
 // prepare returns once the server is ready, namespace default exists, the users have their
 // rights, and the CRDs and the webhook, if there is one, are in use.
-func (s *apiServer) prepare(ctx context.Context, crds []crd, webhook *webhook) error {
+func (s *apiServer) prepare(ctx context.Context, crds []crd, webhook *webhook, options options) error {
 	client, err := kubernetes.NewForConfig(s.adminClient())
 	if err != nil {
 		return err
@@ -29,6 +30,12 @@ func (s *apiServer) prepare(ctx context.Context, crds []crd, webhook *webhook) e
 	}
 	if err := createDefaultNamespace(ctx, client); err != nil {
 		return err
+	}
+	if options.play {
+		label := fmt.Appendf(nil, `{"metadata": {"labels": {%q: %q}}}`, playLabel, playReady)
+		if _, err := client.CoreV1().Namespaces().Patch(ctx, metav1.NamespaceDefault, types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
+			return err
+		}
 	}
 	if err := bindRoles(ctx, client); err != nil {
 		return err

@@ -83,7 +83,7 @@ pub fn cluster() -> Option<&'static Cluster> {
     }
 }
 
-/// The cluster, if it has what only `tests/control-plane` has: users, webhook, pods that are ready when asked.
+/// The cluster, if it has what only `tests/control-plane` has: users, webhook, readiness when asked.
 ///
 /// # Panics
 ///

@@ -11,8 +11,8 @@ use super::Cluster;
 /// What a test asks of the control plane for its namespace.
 #[derive(Clone, Copy)]
 pub enum Ask {
-    /// Every pod is ready at once.
-    ReadyPods,
+    /// Every pod is ready at once, every model loaded, every HTTPRoute accepted.
+    Ready,
     /// InferenceServices pass a mutating webhook that does what KServe's does.
     Webhook,
 }
@@ -32,7 +32,7 @@ impl Cluster {
         let mut labels = json!({"app.kubernetes.io/part-of": "r8-tests"});
         for ask in asks {
             match ask {
-                Ask::ReadyPods => labels["control-plane.r8.test/play"] = "ready".into(),
+                Ask::Ready => labels["control-plane.r8.test/play"] = "ready".into(),
                 Ask::Webhook => labels["control-plane.r8.test/webhook"] = "kserve".into(),
             }
         }
