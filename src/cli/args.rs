@@ -108,7 +108,7 @@ Examples:
 
 Apply the route when the versions are ready:
   r8 render -f values.yaml --only versions --only support | kubectl apply -f -
-  kubectl wait --for=condition=Ready inferenceservice --all
+  kubectl wait --for=condition=Ready inferenceservice -l 'iter8.tools/watch=true' -n NAMESPACE
   r8 render -f values.yaml --only routing | kubectl apply -f -";
 
 const TEMPLATE_EXAMPLES: &str = "\
@@ -120,7 +120,7 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   r8 validate staging.yaml production.yaml
   r8 validate -f base.yaml -f production.yaml
-  kustomize build values | r8 validate -";
+  sops decrypt values.enc.yaml | r8 validate -";
 
 /// Where values come from.
 #[derive(Debug, Args)]
@@ -202,8 +202,8 @@ pub(super) struct Print {
     /// A version that is not ready gets no requests; with `--ready ""` the primary gets them all.
     #[arg(long, value_name = "INDEXES")]
     pub ready: Option<String>,
-    /// Print only objects of this part; repeatable
-    #[arg(long, value_enum, value_name = "PART")]
+    /// Print only objects of this part; repeatable, or a comma list
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
     /// Version of Istio's and the Gateway API's objects
     #[arg(long, value_enum, default_value_t = Version::V1beta1, value_name = "VERSION")]

@@ -44,8 +44,8 @@ pub(super) fn run(
     note_namespace(spec.namespace.as_str(), request.namespace_from, ci, report);
     let prints_route = manifests.iter().any(|manifest| manifest.role == Role::Route);
     if prints_route && spec.application.versions.len() > 1 && options.ready.is_none() {
-        let hint = "`r8 apply` waits until they are; or run `r8 render … --only versions --only support | kubectl apply -f -`, \
-                    then `kubectl wait`, then `r8 render … --only routing | kubectl apply -f -`";
+        let hint = "run `r8 render … --only versions --only support | kubectl apply -f -`, then `kubectl wait`, then `r8 \
+                    render … --only routing | kubectl apply -f -`; or name the ready ones with `--ready 0`";
         report.message("note", "the route takes all versions for ready", Some(hint));
     }
     let printed = match args.print.output_dir.as_deref().filter(|folder| !folder.is_empty()) {
@@ -62,12 +62,10 @@ pub(super) fn run(
 pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
     let sources = &request.sources;
     let values = values::load(sources).map_err(|errors| Failure::Values(Vec::new(), errors, sources.clone()))?;
-    for warning in values.warnings() {
-        report.values_warning(warning, sources);
-    }
-    let (spec, warnings) = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown)
-        .map_err(|errors| Failure::Spec(errors, sources.clone()))?;
-    report.warnings(&warnings, sources);
+    let decoded = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown);
+    let of_spec = decoded.as_ref().map_or(&[][..], |(_, warnings)| warnings);
+    report.warnings(values.warnings(), of_spec, sources);
+    let (spec, _) = decoded.map_err(|errors| Failure::Spec(errors, sources.clone()))?;
     let rendered =
         render(&spec, &request.catalog).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     Ok((spec, rendered))
@@ -104,7 +102,7 @@ fn ready(text: &str, versions: usize) -> Result<Vec<usize>, Failure> {
         let item = secret::shown(item);
         Failure::usage(
             format!("`--ready` takes indexes of versions, {range}, found `{item}`"),
-            "write `--ready 0,2`, or `--ready \"\"` for none",
+            format!("write `--ready {}`, or `--ready \"\"` for none", if versions > 2 { "0,2" } else { "0" }),
         )
     };
     if text.trim().is_empty() {

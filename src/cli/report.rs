@@ -60,17 +60,20 @@ impl Report<'_> {
         }
     }
 
-    /// Writes warnings of the spec.
-    pub fn warnings(&mut self, warnings: &[SpecError], sources: &[Source]) {
-        for message in of_spec(warnings, sources) {
-            self.write("warning", &message);
+    /// Writes warnings of the reader of values and of the release: the first ones, and how many more there are.
+    pub fn warnings(&mut self, read: &[ValuesWarning], spec: &[SpecError], sources: &[Source]) {
+        let shown = read.iter().take(MOST);
+        let mut messages: Vec<Message<'_>> =
+            shown.map(|warning| placed(warning.to_string(), warning.origin(), None, None, sources)).collect();
+        messages.extend(of_spec(spec, sources).into_iter().take(MOST.saturating_sub(messages.len())));
+        for message in &messages {
+            self.write("warning", message);
         }
-    }
-
-    /// Writes a warning of the reader of values.
-    pub fn values_warning(&mut self, warning: &ValuesWarning, sources: &[Source]) {
-        let message = placed(warning.to_string(), warning.origin(), None, None, sources);
-        self.write("warning", &message);
+        let more = (read.len() + spec.len()).saturating_sub(messages.len());
+        if more > 0 {
+            self.warned += more;
+            self.line(&format!("\n… and {more} more warnings\n"));
+        }
     }
 
     /// Writes what the reader of the command line says; what it repeats of the words does not show a secret.
@@ -174,6 +177,17 @@ fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
     message
 }
 
+/// How to repair a value of the wrong type that a flag has set: by another flag, since quotes would be part of the value.
+fn by_flag(error: &SpecError, sources: &[Source]) -> Option<String> {
+    let Problem::Type { expected, .. } = &error.problem else { return None };
+    let text = expected == "a string";
+    match sources.get(error.origin()?.source as usize)?.name {
+        SourceName::Set(_) if text => Some("set it with `--set-string`".into()),
+        SourceName::SetString(_) | SourceName::SetLiteral(_) if !text => Some("set it with `--set`".into()),
+        _ => None,
+    }
+}
+
 fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source]) -> Vec<Message<'a>> {
     // The values are read again only where one of them must not be shown.
     let mut values = None;
@@ -189,7 +203,8 @@ fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source]) -> Vec<Message<'a>> 
             messages.push(Message { text, hint: error.hint(), ..Message::default() });
             continue;
         };
-        let mut message = placed(error.to_string(), origin, path.as_deref(), error.hint(), sources);
+        let hint = by_flag(error, sources).or_else(|| error.hint());
+        let mut message = placed(error.to_string(), origin, path.as_deref(), hint, sources);
         if hides(&message.marks) {
             let values = values.get_or_insert_with(|| values::load(sources));
             let without = |text: String| match &*values {
@@ -229,6 +244,15 @@ fn placed<'a>(
         // The value may stand elsewhere than beside its key: behind an anchor.
         let column = origin.column as usize - 1;
         mark.visible = Some(mark.visible.map_or(column, |visible| visible.min(column)));
+    }
+    if mark.visible.is_none()
+        && let Some(hint) = &mut message.hint
+    {
+        // The text as it was written: the value of `1.10` is 1.1.
+        let written: String = mark.line.chars().skip(origin.column as usize - 1).take(origin.length as usize).collect();
+        if !written.contains(['"', '\\']) {
+            *hint = hint.replace("\"…\"", &format!("\"{written}\""));
+        }
     }
     mark.label = path.map(|path| format!("in `{}`", clean(path).replace('\n', "\u{fffd}"))).unwrap_or_default();
     message.marks.push(mark);
@@ -294,6 +318,20 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_warnings_than_anyone_reads_are_counted() {
+        let text = format!("x-a:\n{}", "- {y: 1}\n".repeat(25));
+        let sources = [Source { name: SourceName::Stdin, text }];
+        let values = values::load(&sources).unwrap();
+        let mut out = Vec::new();
+        let mut report = Report { out: &mut out, color: false, warned: 0 };
+        report.warnings(values.warnings(), &[], &sources);
+        assert_eq!(report.warned, 25);
+        let written = String::from_utf8(out).unwrap();
+        assert_eq!(written.matches("warning: ").count(), 20);
+        assert!(written.ends_with("\n… and 5 more warnings\n"), "{written}");
+    }
 
     #[test]
     fn no_key_reaches_the_terminal_as_a_command() {
