@@ -1,7 +1,15 @@
-//! What must hold for any input, through the library's public API: bytes as values, and as whole releases.
+//! What must hold for any input, through the library's public API: bytes as values, texts in every place where a user
+//! writes one, `--set` arguments and merging.
 
+#[path = "properties/merge.rs"]
+mod merge;
+mod parts;
+#[path = "properties/set.rs"]
+mod set;
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
+#[path = "properties/texts.rs"]
+mod texts;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
