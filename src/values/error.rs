@@ -62,6 +62,9 @@ pub enum ValuesProblem {
     /// Too many nodes.
     #[error("the values expand to more than {0} nodes")]
     Nodes(usize),
+    /// Aliases that bring in too much.
+    #[error("aliases expand to more than {0} bytes")]
+    Aliased(usize),
     /// Too many bytes.
     #[error("a text of {found} bytes, at most {most} are read")]
     Size {

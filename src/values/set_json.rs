@@ -8,6 +8,9 @@ use super::{Entry, Kind, Node, Origin, merge, scalar, set};
 /// Applies one argument to the values so far.
 pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), ValuesError> {
     let at = |column: usize| Origin { source, line: 1, column: column as u32 + 1, length: 1, used: None };
+    if text.trim().is_empty() {
+        return Err(ValuesError { problem: ValuesProblem::Set(SetProblem::Empty), origin: at(0) });
+    }
     if text.trim_start().starts_with('{') {
         let (value, used) = read(text).map_err(|(column, problem)| ValuesError { problem, origin: at(column) })?;
         let (object, rest) = text.split_at(used);

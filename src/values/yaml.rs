@@ -11,6 +11,8 @@ use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
 pub(super) const MAX_DEPTH: usize = 128;
 /// The most nodes of one text, counted after aliases are followed.
 pub(super) const MAX_NODES: usize = 400_000;
+/// The most bytes of keys and texts that aliases may bring in.
+const MAX_ALIASED: usize = 32 * 1024 * 1024;
 /// The largest text of values, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -23,7 +25,7 @@ pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -
     }
     lines(text, source)?;
     let options: Options = options! { emit_comments: false, disallow_directives: true };
-    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, warnings };
+    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, aliased: 0, warnings };
     let mut root = Node { kind: Kind::Map(Map::new()), origin: start };
     for item in Parser::new_from_str_with_options(text, options) {
         let (event, span) = item.map_err(|error| {
@@ -104,11 +106,21 @@ enum Key {
     Merge,
 }
 
+/// A tree that aliases may copy.
+struct Anchor {
+    node: Node,
+    size: usize,
+    depth: usize,
+    bytes: usize,
+}
+
 struct Reader<'a> {
     stack: Vec<Open>,
     root: Option<Node>,
-    anchors: HashMap<usize, (Node, usize, usize)>,
+    anchors: HashMap<usize, Anchor>,
     nodes: usize,
+    /// Bytes that are kept for aliases, and that these have brought in.
+    aliased: usize,
     warnings: &'a mut Vec<ValuesWarning>,
 }
 
@@ -133,8 +145,13 @@ impl Reader<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
-                let (kept, size, depth) = self.anchors.get(&anchor).ok_or(ValuesProblem::Recursive)?;
+                let Anchor { node: kept, size, depth, bytes } =
+                    self.anchors.get(&anchor).ok_or(ValuesProblem::Recursive)?;
                 let (size, depth) = (*size, *depth);
+                self.aliased += bytes;
+                if self.aliased > MAX_ALIASED {
+                    return Err(ValuesProblem::Aliased(MAX_ALIASED));
+                }
                 if self.stack.len() + depth > MAX_DEPTH {
                     return Err(ValuesProblem::Depth(MAX_DEPTH));
                 }
@@ -191,7 +208,12 @@ impl Reader<'_> {
             return Err(ValuesProblem::Nodes(MAX_NODES));
         }
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), size.0, size.1));
+            let bytes = bytes(&node);
+            self.aliased += bytes;
+            if self.aliased > MAX_ALIASED {
+                return Err(ValuesProblem::Aliased(MAX_ALIASED));
+            }
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size: size.0, depth: size.1, bytes });
         }
         match self.stack.last_mut() {
             None => self.root = Some(node),
@@ -240,6 +262,16 @@ fn merge_key(node: Node, merged: &mut Vec<Node>) -> Result<(), ValuesProblem> {
         _ => return Err(ValuesProblem::Merge(kind_name(&node))),
     }
     Ok(())
+}
+
+/// Bytes of all keys and texts of a tree.
+fn bytes(node: &Node) -> usize {
+    match &node.kind {
+        Kind::String(text) => text.len(),
+        Kind::List(list) => list.iter().map(bytes).sum(),
+        Kind::Map(map) => map.iter().map(|(key, entry)| key.len() + bytes(&entry.value)).sum(),
+        _ => 0,
+    }
 }
 
 /// Nodes and depth of a tree.
