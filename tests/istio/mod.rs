@@ -119,7 +119,8 @@ fn knative(suffix: &str, versions: usize) -> Vec<Value> {
                 "labels": {"experimental.istio.io/disable-gateway-port-translation": "true"},
             },
             "spec": {
-                "ports": [{"name": "http2", "port": 80, "targetPort": target}],
+                // Two ports, as net-istio's Service has them: a destination must name the one it means.
+                "ports": [{"name": "http2", "port": 80, "targetPort": target}, {"name": "https", "port": 443, "targetPort": 8444}],
                 "selector": {"istio": "ingressgateway"},
             },
         })
