@@ -14,15 +14,26 @@
 //!                                    ▼
 //!                         Manifests  +  Route                   render     objects with roles; a route with open weights
 //!                                    │
-//!                                    ▼
-//!                                  print                        cli
+//!                          ┌─────────┴─────────┐
+//!                          ▼                   ▼
+//!                        print       cluster.observe ─► Observed  cluster  live, dry run, what is left behind
+//!                                              ▼
+//!                                   plan(…) ─► Plan             plan       changes, steps, traffic; pure
+//!                                              ▼
+//!                                            diff               cli
 //! ```
 //!
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
 
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+#[cfg(feature = "cluster")]
+pub mod diff;
 pub mod manifest;
+#[cfg(feature = "cluster")]
+pub mod plan;
 pub mod render;
 pub mod route;
 pub mod spec;

@@ -9,12 +9,15 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("manifest", &[], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
     ("route", &["manifest"], &[]),
+    ("diff", &["manifest"], &["similar"]),
+    ("plan", &["manifest", "route", "diff"], &[]),
     ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
     ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
+    ("cluster", &["manifest", "route", "plan"], &["kube", "k8s_openapi", "futures_util"]),
     (
         "cli",
-        &["values", "templates", "spec", "render", "manifest", "route"],
-        &["clap", "anyhow", "serde", "serde_saphyr", "unicode_width"],
+        &["values", "templates", "spec", "render", "manifest", "route", "diff", "plan", "cluster"],
+        &["clap", "anyhow", "serde", "serde_saphyr", "tokio", "unicode_width"],
     ),
     ("main", &["cli"], &["r8"]),
 ];

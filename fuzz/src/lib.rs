@@ -66,7 +66,8 @@ pub fn release(bytes: &[u8]) -> bool {
 fn command(bytes: &[u8]) {
     let arguments = ["r8", "validate", "-n", "default", "-f", "-"].map(Into::into);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let code = r8::cli::run(arguments, &mut &*bytes, &mut stdout, &mut stderr, &|_| None, false);
+    let code =
+        r8::cli::run(arguments, &mut &*bytes, &mut stdout, &mut stderr, &|_| None, r8::cli::Terminals::default());
     let message = String::from_utf8(stderr).expect("messages are UTF-8");
     assert!(!message.contains(|c: char| c.is_control() && c != '\n'), "{message:?}");
     match code {

@@ -51,6 +51,10 @@ pub(super) struct Global {
     /// Colour messages: auto, always or never [default: HELM_COLOR, auto]
     #[arg(long, alias = "colour", global = true, value_enum, hide_possible_values = true, value_name = "WHEN")]
     pub color: Option<Color>,
+    /// The way to the cluster.
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// When messages are coloured.
@@ -88,6 +92,13 @@ pub(super) enum Command {
     /// Check releases, called as `helm lint` is
     #[command(hide = true, after_help = VALIDATE_EXAMPLES)]
     Lint(Validate),
+    /// Show what `apply` would change in the cluster, and how traffic would move
+    ///
+    /// Every object is compared with a dry run on the API server, so that defaults and webhooks make no noise; nothing is
+    /// written. The first lines say how traffic moves, the last one counts.
+    #[cfg(feature = "cluster")]
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
@@ -115,6 +126,12 @@ const TEMPLATE_EXAMPLES: &str = "\
 Examples:
   r8 template wisdom iter8/release --version 0.18 -f values.yaml
   r8 template wisdom --repo https://example.org/charts release -n models -f -";
+
+#[cfg(feature = "cluster")]
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  r8 diff wisdom -f values.yaml
+  r8 diff wisdom -n models -f values.yaml --exit-code -o json";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -221,6 +238,62 @@ pub(super) struct Print {
     /// Form of the output; json is one List
     #[arg(short, long, value_enum, default_value_t = Output::Yaml, value_name = "FORM")]
     pub output: Output,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
+    pub name: Option<String>,
+    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
+    #[arg(hide = true)]
+    pub chart: Option<String>,
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Which of routemap and route to compare
+    #[arg(long, value_enum, default_value_t = Routing::Both, value_name = "WHAT")]
+    pub routing: Routing,
+    /// Show NUM lines around each change
+    #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
+    pub unified: usize,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+    /// Exit with 3 when there are changes
+    #[arg(long)]
+    pub exit_code: bool,
+    /// How long the whole command may take, as in `5m0s` [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = super::connect::duration)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffOutput {
+    Text,
+    Json,
+}
+
+/// The way to the cluster; everything else comes from the kubeconfig.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(super) struct Access {
+    /// Act as this user [default: HELM_KUBEASUSER]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "USER")]
+    pub kube_as_user: Option<String>,
+    /// Act as a member of this group; repeatable [default: HELM_KUBEASGROUPS]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "GROUP")]
+    pub kube_as_group: Vec<String>,
+    /// Use this bearer token [default: HELM_KUBETOKEN]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "TOKEN")]
+    pub kube_token: Option<String>,
+    /// Address of the API server [default: HELM_KUBEAPISERVER]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "URL")]
+    pub kube_apiserver: Option<String>,
+    /// Certificates that the API server's is checked with [default: HELM_KUBECAFILE]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "FILE")]
+    pub kube_ca_file: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

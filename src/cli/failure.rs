@@ -17,6 +17,9 @@ pub(super) enum Failure {
     Values(Vec<Fault>, ValuesErrors, Vec<Source>),
     /// Values that are no release.
     Spec(SpecErrors, Vec<Source>),
+    /// The cluster, or the way to it.
+    #[cfg(feature = "cluster")]
+    Cluster(Fault),
     /// A mistake of r8's own.
     Bug(String),
     /// Several releases, some of them invalid; everything has been reported. The worst of their exit codes.
@@ -68,6 +71,8 @@ impl Failure {
         match self {
             Failure::System(error) if reader_gone(error) => 0,
             Failure::System(_) | Failure::Bug(_) => 1,
+            #[cfg(feature = "cluster")]
+            Failure::Cluster(_) => 1,
             Failure::Reported(code) => *code,
             Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) => 2,
         }

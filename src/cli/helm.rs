@@ -168,8 +168,12 @@ pub(super) fn accept(command: Command, words: &[OsString]) -> Command {
     };
     let refused = REFUSED.iter().filter(|flag| given(flag.name, flag.short));
     let refused = refused.map(|flag| argument(flag.name, flag.short, flag.takes));
+    // Those that commands of the cluster heed are known already.
+    let known: Vec<String> = command.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
+    let is_new = |flag: &Arg| flag.get_long().is_none_or(|long| !known.iter().any(|known| known == long));
+    let everywhere: Vec<Arg> = chosen(&EVERYWHERE).into_iter().filter(is_new).collect();
     command
-        .args(chosen(&EVERYWHERE).into_iter().map(|flag| flag.global(true)))
+        .args(everywhere.into_iter().map(|flag| flag.global(true)))
         .mut_subcommand("template", |template| template.args(chosen(&TEMPLATE)).args(refused))
         .mut_subcommand("lint", |lint| lint.args(chosen(&LINT)))
 }

@@ -1,6 +1,10 @@
 //! The command line: streams, environment, exit codes.
 
 mod args;
+#[cfg(feature = "cluster")]
+mod connect;
+#[cfg(feature = "cluster")]
+mod diff;
 mod excerpt;
 mod failure;
 mod files;
@@ -25,53 +29,76 @@ use failure::Failure;
 use report::Report;
 use request::{Verb, World};
 
+/// What a command has done.
+struct Done {
+    /// What is printed on stdout.
+    text: String,
+    /// The exit code, of a command that did its work.
+    code: u8,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Done {
+        Done { text, code: 0 }
+    }
+}
+
+/// Which streams are terminals, for colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terminals {
+    /// Whether results go to one.
+    pub stdout: bool,
+    /// Whether messages go to one.
+    pub stderr: bool,
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     // A value that is no Unicode is refused where it is used, by what it is read as.
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    let terminal = std::io::stderr().is_terminal();
+    let terminals = Terminals { stdout: std::io::stdout().is_terminal(), stderr: std::io::stderr().is_terminal() };
     let code = run(
         std::env::args_os(),
         &mut std::io::stdin(),
         &mut std::io::stdout(),
         &mut std::io::stderr(),
         &variable,
-        terminal,
+        terminals,
     );
     ExitCode::from(code)
 }
 
 /// Runs one command and gives its exit code: 0 done, 1 failed, 2 invalid input.
 ///
-/// Results go to `stdout`, and only when the whole result is good; everything else goes to `stderr`. `terminal` says whether
-/// `stderr` is one, for colour.
+/// Results go to `stdout`, and only when the whole result is good; everything else goes to `stderr`.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     stdin: &mut dyn Read,
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
     variable: &dyn Fn(&str) -> Option<String>,
-    terminal: bool,
+    terminals: Terminals,
 ) -> u8 {
     let mut report = Report { out: stderr, color: false, warned: 0 };
     let words: Vec<OsString> = arguments.into_iter().collect();
     let printed = match args::parse(&words) {
         Ok((arguments, accepted)) => {
-            report.color = colored(arguments.global.color, variable, terminal);
-            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable }, &mut report))
+            report.color = colored(arguments.global.color, variable, terminals.stderr);
+            let color = colored(arguments.global.color, variable, terminals.stdout);
+            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable, color }, &mut report))
         }
         Err(error) if error.use_stderr() => {
             report.usage(&error.render().to_string(), &words);
             return 2;
         }
-        Err(help) => Ok(help.render().to_string()),
+        Err(help) => Ok(Done::from(help.render().to_string())),
     };
-    let done = printed.and_then(|text| {
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        written.map_err(|error| Failure::system("cannot write to stdout", error))
+    let done = printed.and_then(|done| {
+        let written = stdout.write_all(done.text.as_bytes()).and_then(|()| stdout.flush());
+        written.map(|()| done.code).map_err(|error| Failure::system("cannot write to stdout", error))
     });
     match done {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(failure) => {
             report.failure(&failure);
             failure.code()
@@ -79,15 +106,18 @@ pub fn run(
     }
 }
 
-fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>) -> Result<String, Failure> {
+fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>) -> Result<Done, Failure> {
     let global = &arguments.global;
-    match &arguments.command {
+    let printed = match &arguments.command {
         Command::Render(args) => render::run(args, global, Verb::Own, world, report),
         Command::Template(args) => render::run(args, global, Verb::Helm, world, report),
         Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
         Command::Templates(args) => templates::run(args),
-    }
+        #[cfg(feature = "cluster")]
+        Command::Diff(args) => return diff::run(args, global, world, report),
+    };
+    printed.map(Done::from)
 }
 
 /// Whether messages are coloured: the flag, `NO_COLOR`, `HELM_COLOR`, else on a terminal that can.

@@ -84,16 +84,21 @@ fn note_namespace(namespace: &str, from: NamespaceFrom, ci: bool, report: &mut R
 
 fn options(args: &args::Print, spec: &ReleaseSpec) -> Result<Options, Failure> {
     let ready = args.ready.as_deref().map(|text| ready(text, spec.application.versions.len())).transpose()?;
-    let routing = match args.routing {
-        args::Routing::Both => Routing::Both,
-        args::Routing::Routemap => Routing::Routemap,
-        args::Routing::Route => Routing::Route,
-    };
+    let routing = routing(args.routing);
     let api_version = match args.api_version {
         args::Version::V1beta1 => ApiVersion::V1beta1,
         args::Version::V1 => ApiVersion::V1,
     };
     Ok(Options { routing, api_version, ready })
+}
+
+/// What of the routing a flag names.
+pub(super) fn routing(flag: args::Routing) -> Routing {
+    match flag {
+        args::Routing::Both => Routing::Both,
+        args::Routing::Routemap => Routing::Routemap,
+        args::Routing::Route => Routing::Route,
+    }
 }
 
 fn ready(text: &str, versions: usize) -> Result<Vec<usize>, Failure> {

@@ -43,6 +43,8 @@ impl Report<'_> {
                 self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
             Failure::Spec(errors, sources) => self.all(of_spec(&errors.0, sources)),
+            #[cfg(feature = "cluster")]
+            Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
             Failure::Bug(text) => {
                 let text = secret::shown(text);
                 self.message("internal error", &format!("{text}; this is a bug in r8"), None);

@@ -16,6 +16,9 @@ use crate::values::Source;
 pub(super) struct World<'a> {
     pub stdin: &'a mut dyn Read,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether results are coloured.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster colour results"))]
+    pub color: bool,
 }
 
 /// Whose verb was typed.

@@ -235,6 +235,12 @@ impl Manifests {
         Manifests(self.0.iter().filter(|manifest| keep(manifest)).cloned().collect())
     }
 
+    /// The objects, each changed by `change`, in the same order.
+    pub fn map(mut self, change: impl Fn(&mut Manifest)) -> Manifests {
+        self.0.iter_mut().for_each(change);
+        self
+    }
+
     /// Writes all objects as documents.
     ///
     /// # Errors

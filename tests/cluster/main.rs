@@ -2,5 +2,6 @@
 
 #[path = "../parts/build.rs"]
 mod build;
+mod diff;
 mod ground;
 mod harness;

@@ -156,7 +156,14 @@ fn winner(folder: &std::path::Path, flags: &[usize]) -> String {
     }
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let arguments = arguments.into_iter().map(Into::into);
-    let code = r8::cli::run(arguments, &mut std::io::empty(), &mut stdout, &mut stderr, &|_| None, false);
+    let code = r8::cli::run(
+        arguments,
+        &mut std::io::empty(),
+        &mut stdout,
+        &mut stderr,
+        &|_| None,
+        r8::cli::Terminals::default(),
+    );
     assert_eq!(code, 0, "{}", String::from_utf8_lossy(&stderr));
     let list: Value = serde_json::from_slice(&stdout).unwrap();
     list["items"][0]["metadata"]["annotations"]["a"].as_str().unwrap().to_owned()

@@ -1,0 +1,91 @@
+//! The way to the cluster: flags and Helm's environment variables, and the runtime that requests run on.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::args::Global;
+use super::failure::{Failure, Fault};
+use crate::cluster::{Access, ClusterError};
+
+/// What flags and environment say of the way to the cluster; a flag wins.
+pub(super) fn access(global: &Global, variable: &dyn Fn(&str) -> Option<String>) -> Access {
+    let args = &global.access;
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let groups = || variable("HELM_KUBEASGROUPS").map(|list| list.split(',').map(str::to_owned).collect());
+    Access {
+        kubeconfig: global.kubeconfig.clone(),
+        context: global.kube_context.clone().or_else(|| variable("HELM_KUBECONTEXT")),
+        server: args.kube_apiserver.clone().or_else(|| variable("HELM_KUBEAPISERVER")),
+        ca_file: args.kube_ca_file.clone().or_else(|| variable("HELM_KUBECAFILE")),
+        token: args.kube_token.clone().or_else(|| variable("HELM_KUBETOKEN")),
+        user: args.kube_as_user.clone().or_else(|| variable("HELM_KUBEASUSER")),
+        groups: if args.kube_as_group.is_empty() { groups().unwrap_or_default() } else { args.kube_as_group.clone() },
+    }
+}
+
+/// Runs requests to their end, or until the time is over.
+pub(super) fn within<T>(
+    limit: Duration,
+    requests: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::system("cannot start the network runtime", error))?;
+    runtime.block_on(async {
+        match tokio::time::timeout(limit, requests).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(_) => {
+                let text = format!("the cluster did not answer everything within {} s", limit.as_secs());
+                Err(Failure::Cluster(Fault::new(text, Some("give it more time with `--timeout`"))))
+            }
+        }
+    })
+}
+
+fn failure(error: &ClusterError) -> Failure {
+    Failure::Cluster(Fault { message: error.to_string(), place: None, hint: error.hint() })
+}
+
+/// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
+    let (mut rest, mut total) = (text, 0.0);
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let (number, unit) = rest.split_at(digits);
+        let end = unit.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(unit.len());
+        let (unit, after) = unit.split_at(end);
+        let seconds = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return Err(wrong()),
+        };
+        total += number.parse::<f64>().map_err(|_| wrong())? * seconds;
+        rest = after;
+    }
+    Duration::try_from_secs_f64(total).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        for (text, millis) in
+            [("5m0s", 300_000), ("1h", 3_600_000), ("500ms", 500), ("1.5s", 1500), ("0s", 0), ("1h2m3s", 3_723_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "5", "s", "5x", "-1s", "1..2s", "1e999s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Who gets which requests by a route, read from the route itself: r8's, the Iter8 controller's, or a person's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+/// What one version gets of the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// `weight / total` of the requests that no match takes out.
+    Part {
+        /// The version's weight.
+        weight: u64,
+        /// The sum of all weights.
+        total: u64,
+    },
+    /// The requests that a match names.
+    Matched,
+    /// A copy of this percentage of the requests; its answers are dropped.
+    Mirrored(u64),
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Share::Part { weight, total } => {
+                let tenths = (weight * 1000 + total / 2) / (*total).max(1);
+                if tenths % 10 == 0 {
+                    write!(f, "{}%", tenths / 10)
+                } else {
+                    write!(f, "{}.{}%", tenths / 10, tenths % 10)
+                }
+            }
+            Share::Matched => f.write_str("by match"),
+            Share::Mirrored(percent) => write!(f, "mirror {percent}%"),
+        }
+    }
+}
+
+/// The share of every version that gets any, by the name that its answers carry.
+///
+/// The name is the header `app-version` that the route puts on answers, else the header that picks the model, else the
+/// first label of the destination's host.
+pub fn shares(route: &Value) -> BTreeMap<String, Share> {
+    let mut shares = BTreeMap::new();
+    let istio = route["spec"]["http"].as_array();
+    for rule in istio.or(route["spec"]["rules"].as_array()).into_iter().flatten() {
+        let (matches, destinations) =
+            if istio.is_some() { (&rule["match"], &rule["route"]) } else { (&rule["matches"], &rule["backendRefs"]) };
+        let destinations: Vec<(String, u64)> = destinations
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|destination| (name(destination), weight(destination, istio.is_some())))
+            .collect();
+        if takes_all(matches) {
+            split(&destinations, &mut shares);
+            if let Some(host) = rule["mirror"]["host"].as_str() {
+                let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
+                shares.insert(first_label(host), Share::Mirrored(percent.round() as u64));
+            }
+            // Rules behind it never see a request.
+            break;
+        }
+        for (name, _) in destinations {
+            // The second hop of a split through Knative's gateway: it takes what the split has marked.
+            if matches != &serde_json::json!([{"headers": {"branch": {"exact": name}}}]) {
+                shares.insert(name, Share::Matched);
+            }
+        }
+    }
+    shares
+}
+
+/// A missing weight is 0 to Istio and 1 to the Gateway API.
+fn weight(destination: &Value, istio: bool) -> u64 {
+    destination["weight"].as_u64().unwrap_or(u64::from(!istio))
+}
+
+fn split(destinations: &[(String, u64)], shares: &mut BTreeMap<String, Share>) {
+    if let [(name, _)] = destinations {
+        shares.insert(name.clone(), Share::Part { weight: 1, total: 1 });
+        return;
+    }
+    let total = destinations.iter().map(|(_, weight)| weight).sum();
+    for (name, weight) in destinations.iter().filter(|(_, weight)| *weight > 0) {
+        shares.insert(name.clone(), Share::Part { weight: *weight, total });
+    }
+}
+
+/// Whether a rule takes every request; the Gateway API's own default names the prefix of every path.
+fn takes_all(matches: &Value) -> bool {
+    let every_path = serde_json::json!([{"path": {"type": "PathPrefix", "value": "/"}}]);
+    matches.as_array().is_none_or(Vec::is_empty) || *matches == every_path
+}
+
+fn name(destination: &Value) -> String {
+    let headers = &destination["headers"];
+    let answer = &headers["response"];
+    let filters = destination["filters"].as_array().into_iter().flatten();
+    let filtered = filters.flat_map(|filter| {
+        let modifier = &filter["responseHeaderModifier"];
+        ["add", "set"].into_iter().flat_map(|verb| modifier[verb].as_array().into_iter().flatten())
+    });
+    let filtered =
+        filtered.filter(|header| header["name"] == "app-version").find_map(|header| header["value"].as_str());
+    let found = answer["add"]["app-version"].as_str().or(answer["set"]["app-version"].as_str()).or(filtered);
+    let found =
+        found.or(headers["request"]["set"]["branch"].as_str()).or(headers["request"]["set"]["mm-vmodel-id"].as_str());
+    let found = found.map(str::to_owned);
+    let host = destination["destination"]["host"].as_str().or(destination["name"].as_str()).unwrap_or_default();
+    found.unwrap_or_else(|| first_label(host))
+}
+
+fn first_label(host: &str) -> String {
+    host.split('.').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn text(route: &Value) -> Vec<String> {
+        shares(route).iter().map(|(name, share)| format!("{name} {share}")).collect()
+    }
+
+    #[test]
+    fn a_single_destination_takes_all_whatever_its_weight() {
+        let route = json!({"spec": {"http": [{"route": [{"destination": {"host": "a.b"}, "weight": 0}]}]}});
+        assert_eq!(text(&route), ["a 100%"]);
+    }
+
+    #[test]
+    fn weights_are_shares_of_their_sum() {
+        let to = |name: &str, weight: u32| json!({"destination": {"host": "x"}, "weight": weight, "headers": {"response": {"add": {"app-version": name}}}});
+        let route = json!({"spec": {"http": [{"route": [to("a", 1), to("b", 2), to("c", 0)]}]}});
+        assert_eq!(text(&route), ["a 33.3%", "b 66.7%"]);
+    }
+
+    #[test]
+    fn a_missing_weight_is_0_to_istio_and_1_to_the_gateway_api() {
+        let istio = json!({"spec": {"http": [{"route": [{"destination": {"host": "a"}}, {"destination": {"host": "b"}, "weight": 5}]}]}});
+        assert_eq!(text(&istio), ["b 100%"]);
+        let gateway = json!({"spec": {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b", "weight": 3}]}]}});
+        assert_eq!(text(&gateway), ["a 25%", "b 75%"]);
+    }
+
+    #[test]
+    fn a_match_takes_its_requests_out_and_a_mirror_copies() {
+        let route = json!({"spec": {"http": [
+            {"match": [{"headers": {"traffic": {"exact": "test"}}}], "route": [{"destination": {"host": "b"}}]},
+            {"route": [{"destination": {"host": "a"}}], "mirror": {"host": "c.d"}, "mirrorPercentage": {"value": 30}},
+            {"route": [{"destination": {"host": "never"}}]}]}});
+        assert_eq!(text(&route), ["a 100%", "b by match", "c mirror 30%"]);
+    }
+
+    #[test]
+    fn the_second_hop_through_knative_is_no_match_of_the_users() {
+        let route = json!({"spec": {"http": [
+            {"match": [{"headers": {"branch": {"exact": "a"}}}], "route": [{"destination": {"host": "k"}, "headers": {"response": {"add": {"app-version": "a"}}}}]},
+            {"route": [{"destination": {"host": "k"}, "headers": {"request": {"set": {"branch": "a"}}}}]}]}});
+        assert_eq!(text(&route), ["a 100%"]);
+    }
+
+    #[test]
+    fn the_gateway_apis_default_match_takes_all() {
+        let route = json!({"spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [{"name": "a"}]}]}});
+        assert_eq!(text(&route), ["a 100%"]);
+    }
+}
