@@ -123,13 +123,15 @@ impl Report<'_> {
     fn write(&mut self, kind: &str, message: &Message<'_>) {
         self.warned += usize::from(kind == "warning");
         let paint = self.paint(kind);
-        let mut text = format!("{}{kind}{}: {}\n", paint.0, paint.1, clean(&message.text));
+        // A line break of a value would begin a line that looks like one of r8's own.
+        let words = clean(&message.text).replace('\n', "\u{fffd}");
+        let mut text = format!("{}{kind}{}: {words}\n", paint.0, paint.1);
         if let Some(place) = &message.place {
             text.push_str(&format!("  --> {}\n", clean(place)));
         }
         text.push_str(&excerpt(message.marks.clone(), paint));
         if let Some(hint) = &message.hint {
-            text.push_str(&format!("hint: {}\n", clean(hint)));
+            text.push_str(&format!("hint: {}\n", clean(hint).replace('\n', "\u{fffd}")));
         }
         self.line(&text);
     }
@@ -320,6 +322,14 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_value_writes_a_line_of_its_own() {
+        let mut out = Vec::new();
+        Report { out: &mut out, color: false, warned: 0 }.message("error", "`a\nerror: b`", Some("c\nd"));
+        let expected = "error: `a\u{fffd}error: b`\nhint: c\u{fffd}d\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
 
     #[test]
     fn more_warnings_than_anyone_reads_are_counted() {

@@ -123,6 +123,9 @@ fn collect(folder: &Path, name: &str, above: &mut Vec<PathBuf>, files: &mut Vec<
         let Some(own) = entry.file_name().to_str().map(str::to_owned) else {
             return Err(fault(&path, "the name is not UTF-8").into());
         };
+        if own.chars().any(char::is_control) {
+            return Err(fault(&path, "the name has a control character").into());
+        }
         let name = if name.is_empty() { own.clone() } else { format!("{name}/{own}") };
         if path.is_dir() {
             collect(&path, &name, above, files)?;
