@@ -65,6 +65,8 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
     if walk.environment.table.application_object == Some(true) {
         names.add("Service", namespace, name.clone(), "the application", None);
     }
+    let destination = walk.environment.table.destination.as_ref();
+    let by_name = application.strategy != "none" && destination.is_some_and(|destination| destination.by_name);
     names.add_made(namespace, format!("{name}-routemap"), "the application's routemap", None);
     for version in &application.versions {
         let index = Some(version.index);
@@ -84,6 +86,11 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
             names.add_made(&version.namespace, config, &format!("the weight of {who}"), index);
         }
         // Objects of one name say it already.
+        if names.found.len() == before
+            && let Some(destination) = version.destination.as_ref().filter(|_| by_name)
+        {
+            names.add(VERSION, "", destination.name.clone(), &who, index);
+        }
         if names.found.len() == before {
             names.add(VERSION, &version.namespace, version.name.clone(), &who, index);
         }

@@ -65,6 +65,9 @@ pub struct DestinationRule {
     /// What is appended to the object's name to make the host.
     #[serde(default)]
     pub suffix: String,
+    /// Whether the route tells versions apart by the object's name alone, so that no two may share it in any namespace.
+    #[serde(default)]
+    pub by_name: bool,
 }
 
 /// The kind of an environment's route.
