@@ -5,6 +5,10 @@ use super::{Unknown, matches, ports};
 use crate::templates::{Catalog, Environment, Form, KeyRule, nearest};
 use crate::values::{Entry, Kind, Map, Node, Origin};
 
+/// How many mistakes get a hint for an unknown key: more are only counted, and to look for each of 100,000 keys in every
+/// environment would take minutes.
+const MOST_EXPLAINED: usize = 100;
+
 /// What the pass has found so far.
 pub(super) struct Walk<'a> {
     pub environment: &'a Environment,
@@ -138,6 +142,13 @@ impl Walk<'_> {
     }
 
     fn unknown_key(&mut self, key: &str, entry: &Entry, pattern: &str, path: &str) {
+        let refused = !pattern.is_empty() && self.unknown == Unknown::Refuse;
+        if self.errors.len() + self.warnings.len() > MOST_EXPLAINED {
+            let found = if refused { &mut self.errors } else { &mut self.warnings };
+            let problem = Problem::UnknownKey(path.to_owned());
+            found.push(SpecError { problem, origin: Some(entry.key), path: some(path), hint: None });
+            return;
+        }
         let child = join(pattern, key);
         let elsewhere: Vec<String> = if pattern.is_empty() {
             Vec::new()
@@ -162,7 +173,7 @@ impl Walk<'_> {
             let hint = format!("{}`{key}` is read by {}", close.unwrap_or_default(), elsewhere.join(", "));
             (Problem::OtherEnvironment { key: path.to_owned(), environment }, hint)
         };
-        if pattern.is_empty() || self.unknown == Unknown::Warn {
+        if !refused {
             self.warn(problem, Some(entry.key), path, Some(hint));
         } else {
             let hint = format!("{hint}; keys that begin with `x-` are yours");
