@@ -2,8 +2,10 @@
 //!
 //! No KServe runs: the test plays it by writing the status of the InferenceServices.
 
-#[allow(dead_code, reason = "the parts that answer questions are for other tests")]
-mod parts;
+#[path = "parts/build.rs"]
+mod build;
+#[path = "parts/wanted.rs"]
+mod wanted;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -21,8 +23,8 @@ struct Cluster {
 
 impl Cluster {
     fn start(crds: &Path) -> Cluster {
-        let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
-        let mut server = Command::new(parts::build("control-plane", ".", "control-plane"))
+        let kubectl = build::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
+        let mut server = Command::new(build::build("control-plane", ".", "control-plane"))
             .arg("--until-eof")
             .arg("--crds")
             .arg(crds)
@@ -95,7 +97,7 @@ fn met(output: Output) -> Vec<String> {
 fn the_commands_of_the_readme_wait_for_every_version() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    if !parts::wanted() || !shared.join("crds").is_dir() {
+    if !wanted::wanted() || !shared.join("crds").is_dir() {
         return;
     }
     let cluster = Cluster::start(&shared.join("crds"));

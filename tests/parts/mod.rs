@@ -1,21 +1,14 @@
 //! The real parts that tests ask: small Go programs below `tests/`.
 
 mod build;
+mod wanted;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 pub use build::build;
 use serde_json::Value;
-
-/// Whether tests may build and ask the real parts; says so when not.
-pub fn wanted() -> bool {
-    let wanted = std::env::var_os("R8_TEST_INTEROP").is_some();
-    if !wanted {
-        eprintln!("skipped: set R8_TEST_INTEROP=1 to build and ask the real parts (needs Go)");
-    }
-    wanted
-}
+pub use wanted::wanted;
 
 /// A running part that answers one line of JSON with another.
 pub struct Part {
