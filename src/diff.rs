@@ -60,6 +60,16 @@ impl Pair {
         Pair { before, after }
     }
 
+    /// The state before; none where the object does not exist.
+    pub fn before(&self) -> Option<&Value> {
+        self.before.as_ref()
+    }
+
+    /// The state after; none where the object goes.
+    pub fn after(&self) -> Option<&Value> {
+        self.after.as_ref()
+    }
+
     /// Whether both states are the same.
     pub fn is_same(&self) -> bool {
         self.before == self.after

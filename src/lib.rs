@@ -34,6 +34,8 @@ pub mod diff;
 pub mod manifest;
 #[cfg(feature = "cluster")]
 pub mod plan;
+#[cfg(feature = "cluster")]
+pub mod readiness;
 pub mod render;
 pub mod route;
 pub mod spec;

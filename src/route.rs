@@ -4,11 +4,13 @@
 //! (`spec/chart.md` of the Iter8 chart names them): a gate `{{- if gt (index .Weights K) 0 }}`, of one or, joined by `or`,
 //! of several tests; its `{{- end }}`; and the weight `{{ index .Weights K }}`.
 
+mod live;
 mod shares;
 
 use serde_json::Value;
 use thiserror::Error;
 
+pub use live::{Destination, destinations, in_force, is_split, without};
 pub use shares::{Share, shares};
 
 use crate::manifest::{Manifest, ManifestError, ObjectKey, ReadError, Role, read_documents};

@@ -99,6 +99,13 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
+    /// Make the cluster match: write, wait until versions are ready, move traffic, delete what is left
+    ///
+    /// Traffic moves only onto versions that are ready. Exit codes: 4 a version is not ready, 5 refused, 6 stopped after the
+    /// first write, 130 interrupted. A later `apply` goes on from whatever state it finds.
+    #[cfg(feature = "cluster")]
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(Apply),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
@@ -132,6 +139,13 @@ const DIFF_EXAMPLES: &str = "\
 Examples:
   r8 diff wisdom -f values.yaml
   r8 diff wisdom -n models -f values.yaml --exit-code -o json";
+
+#[cfg(feature = "cluster")]
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  r8 apply wisdom -f values.yaml
+  r8 apply wisdom -n models -f values.yaml --set 'application.versions[1].weight=70' --timeout 20m
+  r8 apply wisdom -f values.yaml --take-ownership";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -243,16 +257,8 @@ pub(super) struct Print {
 #[cfg(feature = "cluster")]
 #[derive(Debug, Args)]
 pub(super) struct Diff {
-    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
-    pub name: Option<String>,
-    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
-    #[arg(hide = true)]
-    pub chart: Option<String>,
     #[command(flatten)]
-    pub sources: Sources,
-    /// Which of routemap and route to compare
-    #[arg(long, value_enum, default_value_t = Routing::Both, value_name = "WHAT")]
-    pub routing: Routing,
+    pub change: Change,
     /// Show NUM lines around each change
     #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
     pub unified: usize,
@@ -262,9 +268,72 @@ pub(super) struct Diff {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub exit_code: bool,
-    /// How long the whole command may take, as in `5m0s` [default: 10m]
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub change: Change,
+    /// Do not wait: route by what is settled now, and say what remains
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long requests may still come to a version after the route has left it
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = super::connect::duration)]
+    pub drain: std::time::Duration,
+    /// How long a status must stay as it is where nothing proves that a version is settled
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = super::connect::duration)]
+    pub settle: std::time::Duration,
+    /// Create the namespace of the release when it does not exist
+    #[arg(long)]
+    pub create_namespace: bool,
+    /// Show what would change, as `diff` does
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+}
+
+/// What `diff` and `apply` are about.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
+    pub name: Option<String>,
+    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
+    #[arg(hide = true)]
+    pub chart: Option<String>,
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Who writes the route
+    #[arg(long, value_enum, default_value_t = Writer::Auto, value_name = "WHO")]
+    pub routing: Writer,
+    /// Let a live release lose its route, with strategy none
+    #[arg(long)]
+    pub remove_route: bool,
+    /// Take objects that belong to another release, or to none
+    #[arg(long)]
+    pub take_ownership: bool,
+    /// Take fields that other field managers own
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// How long the command may take, as in `5m0s` [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = super::connect::duration)]
     pub timeout: Option<std::time::Duration>,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Writer {
+    /// r8 and, for the Iter8 controller, a routemap; a route of the controller's is left to it
+    Auto,
+    /// r8, with a routemap beside it
+    Both,
+    /// The Iter8 controller, from a routemap
+    Routemap,
+    /// r8 alone; a route of the controller's is taken over
+    Route,
 }
 
 #[cfg(feature = "cluster")]

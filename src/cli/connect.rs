@@ -1,7 +1,11 @@
 //! The way to the cluster: flags and Helm's environment variables, and the runtime that requests run on.
 
-use std::future::Future;
 use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::args::Global;
 use super::failure::{Failure, Fault};
@@ -23,15 +27,19 @@ pub(super) fn access(global: &Global, variable: &dyn Fn(&str) -> Option<String>)
     }
 }
 
+/// The runtime that requests run on.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::system("cannot start the network runtime", error))
+}
+
 /// Runs requests to their end, or until the time is over.
 pub(super) fn within<T>(
     limit: Duration,
-    requests: impl Future<Output = Result<T, ClusterError>>,
+    requests: impl AsyncFnOnce(Instant) -> Result<T, ClusterError>,
 ) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::system("cannot start the network runtime", error))?;
-    runtime.block_on(async {
-        match tokio::time::timeout(limit, requests).await {
+    runtime()?.block_on(async {
+        match tokio::time::timeout(limit, requests(Instant::now() + limit)).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => {
@@ -42,7 +50,25 @@ pub(super) fn within<T>(
     })
 }
 
-fn failure(error: &ClusterError) -> Failure {
+/// Turns true at the first SIGINT or SIGTERM; the second one ends the process at once.
+pub(super) fn stop() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
+        let Ok(mut interrupted) = signal(SignalKind::interrupt()) else { return };
+        let mut either = async || {
+            let (one, other) = (Box::pin(terminated.recv()), Box::pin(interrupted.recv()));
+            futures_util::future::select(one, other).await;
+        };
+        either().await;
+        sender.send_replace(true);
+        either().await;
+        std::process::exit(130);
+    });
+    receiver
+}
+
+pub(super) fn failure(error: &ClusterError) -> Failure {
     Failure::Cluster(Fault { message: error.to_string(), place: None, hint: error.hint() })
 }
 

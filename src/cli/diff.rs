@@ -1,20 +1,18 @@
 //! `diff`: what `apply` would change, and how traffic would move; nothing is written.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::args::{self, DiffOutput, Global};
-use super::connect;
 use super::failure::Failure;
+use super::progress::Progress;
 use super::report::Report;
-use super::request::{Verb, World, settle};
-use super::{Done, helm, render};
-use crate::cluster::Cluster;
+use super::request::World;
+use super::{Done, connect, prepare};
+use crate::cluster::{Cluster, News};
 use crate::diff::Side;
-use crate::plan::{Action, Change, Mode, Owner, Plan, Release, Shift, Step, plan};
-use crate::render::{ApiVersion, Options};
+use crate::plan::{Action, Change, Mode, Owner, Plan, Release, Shift, Step};
 
 /// The exit code for changes, with `--exit-code`.
 const CHANGES: u8 = 3;
@@ -26,44 +24,56 @@ pub(super) fn run(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), Verb::Own, report)?;
-    let request = settle(&args.sources, global, Verb::Own, name, world)?;
-    let (spec, rendered) = render::decode(&request, report)?;
-    let options = Options { routing: render::routing(args.routing), api_version: ApiVersion::V1beta1, ready: None };
-    let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
-    let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
-    let access = connect::access(global, world.variable);
-    let (manifests, observed) = connect::within(args.timeout.unwrap_or(Duration::from_secs(600)), async {
-        let cluster = Cluster::connect(&access).await?;
-        cluster.observe(manifests, &release).await
-    })?;
-    for namespace in &observed.missing_namespaces {
+    let show = Show { unified: args.unified, json: args.output == DiffOutput::Json, exit_code: args.exit_code };
+    self::show(&args.change, global, &show, world, report)
+}
+
+/// How the difference is shown.
+pub(super) struct Show {
+    /// Lines around each change.
+    pub unified: usize,
+    /// For programs.
+    pub json: bool,
+    /// Whether changes have an exit code.
+    pub exit_code: bool,
+}
+
+/// What `apply` would change.
+pub(super) fn show(
+    args: &args::Change,
+    global: &Global,
+    show: &Show,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let said = prepare::said(args, global, world, report)?;
+    let (goal, access) = (prepare::goal(args), connect::access(global, world.variable));
+    let progress = Progress::new(report, false);
+    let say = |news: News<'_>| progress.tell(&news);
+    let looked = connect::within(goal.timeout, async |deadline| {
+        let cluster = Cluster::connect(&access, &say, deadline).await?;
+        prepare::look(&cluster, &said, &goal).await
+    });
+    let (sight, plan) = looked?;
+    for namespace in &sight.observed.missing_namespaces {
         let hint = "`--create-namespace` of `apply` creates it";
         report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));
     }
-    if !observed.unlisted.is_empty() {
-        let kinds = observed.unlisted.join(", ");
-        report.message("note", &format!("objects to prune are unknown for {kinds}: you may not list them"), None);
-    }
-    let plan = plan(&manifests, &observed, &release);
-    if plan.changes.iter().any(|change| change.mode == Mode::Compared) {
-        let hint = "changes by defaulting and webhooks are not foreseen; the right to `patch` makes it exact";
-        report.message("note", "compared field by field: you may not `patch`", Some(hint));
-    }
-    let text = match args.output {
-        DiffOutput::Text => text(&plan, args.unified, world.color)?,
-        DiffOutput::Json => format!("{:#}\n", document(&plan, &release)),
-    };
-    let code = if args.exit_code && plan.changes.iter().any(|change| change.action != Action::Unchanged) {
-        CHANGES
+    prepare::remarks(&sight, &plan, report);
+    let text = if show.json {
+        format!("{:#}\n", document(&plan, &said.release))
     } else {
-        0
+        text(&plan, show.unified, world.color)?
     };
+    let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
     Ok(Done { text, code })
 }
 
 fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = traffic(&plan.traffic);
+    if plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none() && plan.goal.remove_route {
+        out.insert_str(0, &format!("{}  routed → no route\n", plan.release.name));
+    }
     for change in plan.changes.iter().filter(|change| is_shown(change)) {
         if !out.is_empty() {
             out.push('\n');
@@ -112,7 +122,7 @@ fn object(change: &Change, context: usize, color: bool) -> Result<String, Failur
     Ok(out)
 }
 
-fn word(action: Action) -> &'static str {
+pub(super) fn word(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Update => "update",
@@ -121,7 +131,7 @@ fn word(action: Action) -> &'static str {
     }
 }
 
-fn traffic(shifts: &[Shift]) -> String {
+pub(super) fn traffic(shifts: &[Shift]) -> String {
     let width = shifts.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
     let share = |share: &Option<crate::route::Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
     shifts
@@ -133,7 +143,7 @@ fn traffic(shifts: &[Shift]) -> String {
         .collect()
 }
 
-fn steps(steps: &[Step]) -> String {
+pub(super) fn steps(steps: &[Step]) -> String {
     let keys =
         |keys: &[crate::manifest::ObjectKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let line = |(index, step): (usize, &Step)| {

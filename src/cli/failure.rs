@@ -20,6 +20,9 @@ pub(super) enum Failure {
     /// The cluster, or the way to it.
     #[cfg(feature = "cluster")]
     Cluster(Fault),
+    /// What is not done unasked.
+    #[cfg(feature = "cluster")]
+    Refused(Vec<Fault>),
     /// A mistake of r8's own.
     Bug(String),
     /// Several releases, some of them invalid; everything has been reported. The worst of their exit codes.
@@ -73,6 +76,8 @@ impl Failure {
             Failure::System(_) | Failure::Bug(_) => 1,
             #[cfg(feature = "cluster")]
             Failure::Cluster(_) => 1,
+            #[cfg(feature = "cluster")]
+            Failure::Refused(_) => 5,
             Failure::Reported(code) => *code,
             Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) => 2,
         }

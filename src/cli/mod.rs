@@ -1,5 +1,7 @@
 //! The command line: streams, environment, exit codes.
 
+#[cfg(feature = "cluster")]
+mod apply;
 mod args;
 #[cfg(feature = "cluster")]
 mod connect;
@@ -11,6 +13,10 @@ mod files;
 mod glob;
 mod helm;
 mod kubeconfig;
+#[cfg(feature = "cluster")]
+mod prepare;
+#[cfg(feature = "cluster")]
+mod progress;
 mod read;
 mod render;
 mod report;
@@ -85,7 +91,8 @@ pub fn run(
         Ok((arguments, accepted)) => {
             report.color = colored(arguments.global.color, variable, terminals.stderr);
             let color = colored(arguments.global.color, variable, terminals.stdout);
-            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable, color }, &mut report))
+            let live = terminals.stderr && variable("TERM").is_some_and(|name| name != "dumb");
+            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable, color, live }, &mut report))
         }
         Err(error) if error.use_stderr() => {
             report.usage(&error.render().to_string(), &words);
@@ -116,6 +123,8 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Templates(args) => templates::run(args),
         #[cfg(feature = "cluster")]
         Command::Diff(args) => return diff::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::Apply(args) => return apply::run(args, global, world, report),
     };
     printed.map(Done::from)
 }

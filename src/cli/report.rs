@@ -45,6 +45,8 @@ impl Report<'_> {
             Failure::Spec(errors, sources) => self.all(of_spec(&errors.0, sources)),
             #[cfg(feature = "cluster")]
             Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
+            #[cfg(feature = "cluster")]
+            Failure::Refused(faults) => self.all(faults.iter().map(of_fault).collect()),
             Failure::Bug(text) => {
                 let text = secret::shown(text);
                 self.message("internal error", &format!("{text}; this is a bug in r8"), None);
@@ -101,6 +103,12 @@ impl Report<'_> {
     pub fn message(&mut self, kind: &str, text: &str, hint: Option<&str>) {
         let message = Message { text: text.to_owned(), hint: hint.map(str::to_owned), ..Message::default() };
         self.write(kind, &message);
+    }
+
+    /// Writes a line that tells what happened.
+    #[cfg(feature = "cluster")]
+    pub fn event(&mut self, text: &str) {
+        self.line(&format!("{}\n", clean(text).replace('\n', "\u{fffd}")));
     }
 
     /// Writes an empty line between two failures.

@@ -19,6 +19,9 @@ pub(super) struct World<'a> {
     /// Whether results are coloured.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster colour results"))]
     pub color: bool,
+    /// Whether lines on stderr can be taken back.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]
+    pub live: bool,
 }
 
 /// Whose verb was typed.

@@ -1,11 +1,13 @@
 //! Which API server, and as whom: as kubectl and Helm decide it.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::time::Instant;
 
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, News};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -31,18 +33,22 @@ pub struct Access {
     pub groups: Vec<String>,
 }
 
-impl Cluster {
-    /// Prepares a connection; nothing is sent yet.
+impl<'a> Cluster<'a> {
+    /// Prepares a connection; nothing is sent yet. `say` is told what happens, requests end at the `deadline`.
     ///
     /// # Errors
     ///
     /// [`ClusterError::Access`] without a usable kubeconfig outside a cluster, [`ClusterError::Credentials`] for certificates or
     /// keys that cannot be read.
-    pub async fn connect(access: &Access) -> Result<Cluster, ClusterError> {
+    pub async fn connect(
+        access: &Access,
+        say: &'a dyn Fn(News<'_>),
+        deadline: Instant,
+    ) -> Result<Cluster<'a>, ClusterError> {
         let config = config(access).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).map_err(|error| ClusterError::from_client(error, &server, "connect"))?;
-        Ok(Cluster { client, server })
+        Ok(Cluster { client, server, say, deadline, answered: Cell::new(false) })
     }
 }
 
@@ -94,6 +100,8 @@ async fn config(access: &Access) -> Result<Config, ClusterError> {
     }
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(ANSWER);
+    // Tried again by `call`, which says so and keeps to the time of the command.
+    config.default_retry = false;
     config.reset_reader_on_write = true;
     Ok(config)
 }

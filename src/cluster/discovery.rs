@@ -23,7 +23,7 @@ pub(super) struct Served {
 }
 
 /// The kinds that the API server serves, by group and kind.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Kinds(BTreeMap<(String, String), Served>);
 
 impl Kinds {
@@ -45,7 +45,7 @@ fn split(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
 
-impl Cluster {
+impl Cluster<'_> {
     /// Asks for the groups of the manifests, and for those of `more` (as `apiVersion`s), which may be missing.
     ///
     /// # Errors
@@ -89,19 +89,19 @@ impl Cluster {
     }
 
     /// The kinds of one group and version; none when the group is not served.
-    async fn group(&self, api_version: &str) -> Result<Vec<Served>, ClusterError> {
+    pub(super) async fn group(&self, api_version: &str) -> Result<Vec<Served>, ClusterError> {
         let (group, version) = split(api_version);
+        let doing = format!("ask for the kinds of {api_version}");
         let answer = if group.is_empty() {
-            self.client.list_core_api_resources(version).await
+            self.call(&doing, || self.client.list_core_api_resources(version)).await
         } else {
-            self.client.list_api_group_resources(api_version).await
+            self.call(&doing, || self.client.list_api_group_resources(api_version)).await
         };
         let list = match answer {
             Ok(list) => list,
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
             Err(error) => {
-                let verb = format!("ask for the kinds of {api_version}");
-                return Err(ClusterError::from_client(error, &self.server, &verb));
+                return Err(ClusterError::from_client(error, &self.server, &doing));
             }
         };
         let served =

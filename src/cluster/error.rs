@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::manifest::ObjectKey;
+use crate::plan::Conflict;
 
 /// One failure, with what the user can do about it in [`ClusterError::hint`].
 #[derive(Debug, Error)]
@@ -61,6 +62,14 @@ pub enum ClusterError {
         /// What the server says.
         message: String,
     },
+    /// Other managers own fields that have another value.
+    #[error("{key}: {} owned by others: {}", if conflicts.len() == 1 { "a field is" } else { "fields are" }, listed(conflicts))]
+    Conflict {
+        /// The object.
+        key: Box<ObjectKey>,
+        /// Who owns what.
+        conflicts: Vec<Conflict>,
+    },
     /// Anything else that the server says.
     #[error("cannot {verb}: {message}")]
     Server {
@@ -86,6 +95,7 @@ impl ClusterError {
             }
             ClusterError::Forbidden { .. } => Some("ask for the right, or use a context whose user has it".into()),
             ClusterError::Kinds(kinds) => Some(install(kinds)),
+            ClusterError::Conflict { .. } => Some("`--force-conflicts` takes the fields".into()),
             ClusterError::Refused { .. } | ClusterError::Server { .. } => None,
         }
     }
@@ -113,6 +123,11 @@ impl ClusterError {
             other => ClusterError::Server { verb, message: innermost(&other) },
         }
     }
+}
+
+fn listed(conflicts: &[Conflict]) -> String {
+    let one = |conflict: &Conflict| format!("`{}` by `{}`", conflict.field, conflict.manager);
+    conflicts.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn chain<'a>(

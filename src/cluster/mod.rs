@@ -1,21 +1,83 @@
-//! The cluster: connecting, and what it says of a release. The only user of the Kubernetes client.
+//! The cluster: connecting, what it says of a release, and the single actions of an apply. The only user of the
+//! Kubernetes client.
 
 mod access;
+mod call;
+mod causes;
 mod discovery;
 mod error;
+mod follow;
 mod observe;
+mod run;
+mod write;
 
-pub use access::Access;
-pub use error::ClusterError;
+use std::cell::Cell;
+use std::time::Duration;
 
 use kube::Client;
+use tokio::time::Instant;
+
+use crate::manifest::ObjectKey;
+use crate::readiness::Health;
+
+pub use access::Access;
+pub use causes::Cause;
+pub use error::ClusterError;
+pub use observe::Sight;
+pub use run::{End, Run};
 
 /// The field manager that r8 writes as: Helm's, so that both own the same fields.
 pub const FIELD_MANAGER: &str = "helm";
 
 /// A connection to one API server.
-pub struct Cluster {
+pub struct Cluster<'a> {
     client: Client,
     /// The server's address, for messages.
     server: String,
+    /// Who is told what happens.
+    say: &'a dyn Fn(News<'_>),
+    /// When the time of the command is over.
+    deadline: Instant,
+    /// Whether the server has answered anything yet.
+    answered: Cell<bool>,
+}
+
+/// Something that happened, for whoever watches.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A request is tried again.
+    Again {
+        /// What it is for.
+        doing: &'a str,
+        /// Why it was no success.
+        why: &'a str,
+        /// How long the pause is.
+        wait: Duration,
+    },
+    /// An object has been written.
+    Written {
+        /// The object.
+        key: &'a ObjectKey,
+        /// Whether it is new.
+        created: bool,
+    },
+    /// The route has been written, as it is now.
+    Routed(&'a serde_json::Value),
+    /// An object has been deleted.
+    Deleted(&'a ObjectKey),
+    /// The state of a version has changed.
+    Version {
+        /// Its name.
+        name: &'a str,
+        /// Its state.
+        health: &'a Health,
+        /// Whether it counts as settled though nothing proves it.
+        unproven: bool,
+    },
+    /// Still waiting.
+    Waiting,
+    /// The Iter8 controller has taken the route: it is left to it.
+    LeftToController(&'a ObjectKey),
+    /// Objects of this kind may not be watched: they are read again and again.
+    Polling(&'a str),
 }

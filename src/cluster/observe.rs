@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
 use super::{Cluster, ClusterError, FIELD_MANAGER};
-use crate::manifest::{Manifest, Manifests, ObjectKey};
+use crate::manifest::{Manifest, Manifests, ObjectKey, read_documents};
 use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release};
+use crate::readiness::child;
 
 /// The kinds that r8 writes, by `apiVersion`: where objects of earlier revisions are looked for.
 const KINDS: [(&str, &str); 8] = [
@@ -25,38 +26,139 @@ const KINDS: [(&str, &str); 8] = [
     ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"),
 ];
 /// Managers of other tools' client-side writes whose fields become r8's when it takes an object over (`spec/helm.md` 6.4).
-const OWN: [&str; 2] = [FIELD_MANAGER, "kubectl-client-side-apply"];
+pub(super) const OWN: [&str; 2] = [FIELD_MANAGER, "kubectl-client-side-apply"];
 
-impl Cluster {
+/// What was seen of a release: its objects in the versions that the cluster serves, beside what the cluster has.
+pub struct Sight {
+    /// The objects.
+    pub manifests: Manifests,
+    /// What was observed.
+    pub observed: Observed,
+    /// How their kinds are served.
+    pub(super) kinds: Kinds,
+}
+
+/// The label by which KServe marks what it makes of an InferenceService.
+pub(super) const CHILD: &str = "serving.kserve.io/inferenceservice";
+
+impl Cluster<'_> {
     /// Reads every object and asks what applying it would make of it, all at once; nothing is written.
-    ///
-    /// Gives the manifests in the versions that the cluster serves, beside what was seen.
     ///
     /// # Errors
     ///
     /// [`ClusterError::Kinds`]; [`ClusterError::Refused`] for an object that the API server does not accept; and what every
     /// request can fail with.
-    pub async fn observe(
-        &self,
-        manifests: Manifests,
-        release: &Release,
-    ) -> Result<(Manifests, Observed), ClusterError> {
+    pub async fn observe(&self, manifests: Manifests, release: &Release) -> Result<Sight, ClusterError> {
         let more: Vec<&str> = KINDS.iter().map(|(api_version, _)| *api_version).collect();
-        let kinds = self.discover(&manifests, &more).await?;
+        let models = manifests.iter().any(|manifest| manifest.key.kind == "InferenceService");
+        let (kinds, knative) = join(self.discover(&manifests, &more), self.has_knative(models)).await;
+        let kinds = kinds?;
         let manifests = manifests.map(|manifest| kinds.serve(manifest));
         let objects = try_join_all(manifests.iter().map(|manifest| self.object(manifest, &kinds, release)));
-        let (objects, (left, unlisted)) = join(objects, self.inventory(&manifests, &kinds, release)).await;
+        let mut namespaces: BTreeSet<String> =
+            manifests.iter().map(|manifest| manifest.key.namespace.clone()).collect();
+        let children = self.children(&kinds, namespaces.clone(), models);
+        namespaces.insert(release.namespace.clone());
+        let lists = self.inventory(&kinds, &namespaces, release);
+        let (objects, (lists, children)) = join(objects, join(lists, children)).await;
         let objects: BTreeMap<ObjectKey, Observation> = objects?.into_iter().collect();
+        let mut inventory = lists?;
+        let routemap = self.routemap(&objects, &inventory).await?;
+        let resources = routemap.as_ref().map(resources).unwrap_or_default();
+        // Versions of earlier revisions may lie in namespaces that only the live routemap names.
+        let others: BTreeSet<String> = resources
+            .iter()
+            .flatten()
+            .map(|key| key.namespace.clone())
+            .filter(|name| !namespaces.contains(name))
+            .collect();
+        if !others.is_empty() {
+            let more = self.inventory(&kinds, &others, release).await?;
+            inventory.keys.extend(more.keys);
+            inventory.unlisted.extend(more.unlisted);
+        }
+        let left = self.left(&manifests, &kinds, inventory.keys).await?;
         let missing: BTreeSet<&str> = objects
             .iter()
             .filter(|(_, observation)| observation.mode == Mode::NoNamespace)
             .map(|(key, _)| key.namespace.as_str())
             .collect();
-        let missing_namespaces = missing.into_iter().map(str::to_owned).collect();
-        Ok((manifests, Observed { objects, left: left?, unlisted, missing_namespaces }))
+        let observed = Observed {
+            missing_namespaces: missing.into_iter().map(str::to_owned).collect(),
+            unlisted: inventory.unlisted.into_iter().collect(),
+            children: children?,
+            knative: knative?,
+            objects,
+            left,
+            routemap,
+            resources,
+        };
+        Ok(Sight { manifests, observed, kinds })
     }
 
-    fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
+    /// Whether Knative's API is served; asked only where it matters.
+    async fn has_knative(&self, models: bool) -> Result<bool, ClusterError> {
+        if !models {
+            return Ok(false);
+        }
+        Ok(!self.group("serving.knative.dev/v1").await?.is_empty())
+    }
+
+    /// The Deployments that KServe makes in Standard mode, by their InferenceServices; none where they may not be listed.
+    async fn children(
+        &self,
+        kinds: &Kinds,
+        namespaces: BTreeSet<String>,
+        models: bool,
+    ) -> Result<BTreeMap<ObjectKey, Value>, ClusterError> {
+        let Some(served) = kinds.get("apps", "Deployment").filter(|_| models) else { return Ok(BTreeMap::new()) };
+        let lists = namespaces.into_iter().map(|namespace| async move {
+            let api = self.api(served, &namespace);
+            let params = ListParams::default().labels(CHILD);
+            let doing = format!("list deployments in {namespace}");
+            match self.call(&doing, || api.list(&params)).await {
+                Ok(list) => Ok(list.items),
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
+                Err(error) => Err(ClusterError::from_client(error, &self.server, &doing)),
+            }
+        });
+        let found = try_join_all(lists).await?.into_iter().flatten();
+        let with_parent = found.filter_map(|object| {
+            let name = object.metadata.labels.as_ref()?.get(CHILD)?.clone();
+            let namespace = object.metadata.namespace.clone()?;
+            (object.metadata.name == Some(child(&name))).then_some(())?;
+            Some((
+                ObjectKey { group: "serving.kserve.io".into(), kind: "InferenceService".into(), namespace, name },
+                json(&object),
+            ))
+        });
+        Ok(with_parent.collect())
+    }
+
+    /// The live routemap: the wanted one, or one that the release has left.
+    async fn routemap(
+        &self,
+        objects: &BTreeMap<ObjectKey, Observation>,
+        inventory: &Inventory<'_>,
+    ) -> Result<Option<Value>, ClusterError> {
+        let live = objects.values().filter_map(|observation| observation.live.as_ref());
+        if let Some(found) = live.into_iter().find(|object| is_routemap(&object["metadata"])) {
+            return Ok(Some(found.clone()));
+        }
+        let Some((key, served, _)) = inventory.keys.iter().find(|(_, _, routemap)| *routemap) else { return Ok(None) };
+        self.read(served, key).await
+    }
+
+    /// An object as it is; none when it does not exist.
+    pub(super) async fn read(&self, served: &Served, key: &ObjectKey) -> Result<Option<Value>, ClusterError> {
+        let api = self.api(served, &key.namespace);
+        let doing = format!("read {key}");
+        let found = self.call(&doing, || api.get_opt(&key.name)).await;
+        let found = found.map_err(|error| ClusterError::from_client(error, &self.server, &doing))?;
+        Ok(found.map(|object| json(&object)))
+    }
+
+    pub(super) fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
         if served.namespaced {
             Api::namespaced_with(self.client.clone(), namespace, &served.resource)
         } else {
@@ -76,10 +178,9 @@ impl Cluster {
         };
         let api = self.api(served, &key.namespace);
         let mut wanted = manifest.object.clone();
-        release.mark(&mut wanted);
-        let (live, dry_run) = join(api.get_opt(&key.name), self.dry_run(&api, &key.name, &wanted, false)).await;
-        let live = live.map_err(|error| ClusterError::from_client(error, &self.server, &format!("read {key}")))?;
-        let live = live.map(|object| json(&object));
+        release.mark(&mut wanted, manifest.role);
+        let (live, dry_run) = join(self.read(served, &key), self.dry_run(&api, &key, &wanted, false)).await;
+        let live = live?;
         let mut observation = Observation { live, ..Observation::default() };
         match dry_run {
             Ok(desired) => observation.desired = Some(desired),
@@ -91,7 +192,7 @@ impl Cluster {
                 }
                 409 => {
                     observation.conflicts = conflicts(&status);
-                    let forced = self.dry_run(&api, &key.name, &wanted, true).await;
+                    let forced = self.dry_run(&api, &key, &wanted, true).await;
                     observation.desired = Some(forced.map_err(|error| self.refused(&key, error))?);
                 }
                 _ => return Err(self.refused(&key, kube::Error::Api(status))),
@@ -101,14 +202,21 @@ impl Cluster {
         Ok((key, observation))
     }
 
-    async fn dry_run(&self, api: &Api<DynamicObject>, name: &str, wanted: &Value, force: bool) -> kube::Result<Value> {
+    async fn dry_run(
+        &self,
+        api: &Api<DynamicObject>,
+        key: &ObjectKey,
+        wanted: &Value,
+        force: bool,
+    ) -> kube::Result<Value> {
         let params = PatchParams::apply(FIELD_MANAGER).dry_run();
         let params = if force { params.force() } else { params };
-        let object = api.patch(name, &params, &Patch::Apply(wanted)).await?;
+        let patch = Patch::Apply(wanted);
+        let object = self.call(&format!("try {key}"), || api.patch(&key.name, &params, &patch)).await?;
         Ok(json(&object))
     }
 
-    fn refused(&self, key: &ObjectKey, error: kube::Error) -> ClusterError {
+    pub(super) fn refused(&self, key: &ObjectKey, error: kube::Error) -> ClusterError {
         match error {
             kube::Error::Api(status) if !matches!(status.code, 401 | 403 | 429 | 500..) => {
                 ClusterError::Refused { key: Box::new(key.clone()), message: status.message }
@@ -117,40 +225,45 @@ impl Cluster {
         }
     }
 
-    /// Objects that name the release as their owner and that it has no more; and the kinds that may not be listed.
-    async fn inventory(
+    /// Objects that name the release as their owner; and the kinds that may not be listed.
+    async fn inventory<'k>(
         &self,
-        manifests: &Manifests,
-        kinds: &Kinds,
+        kinds: &'k Kinds,
+        namespaces: &BTreeSet<String>,
         release: &Release,
-    ) -> (Result<BTreeMap<ObjectKey, Value>, ClusterError>, Vec<String>) {
-        let wanted: BTreeSet<&ObjectKey> = manifests.iter().map(|manifest| &manifest.key).collect();
-        let mut namespaces: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.key.namespace.as_str()).collect();
-        namespaces.insert(&release.namespace);
+    ) -> Result<Inventory<'k>, ClusterError> {
         let served = KINDS.iter().filter_map(|(api_version, kind)| {
             let group = api_version.split_once('/').map_or("", |(group, _)| group);
             kinds.get(group, kind)
         });
         let lists =
             served.flat_map(|served| namespaces.iter().map(move |namespace| self.owned(served, namespace, release)));
-        let (mut left, mut unlisted) = (Vec::new(), BTreeSet::new());
+        let mut inventory = Inventory::default();
         for answer in join_all(lists).await {
             match answer {
-                Ok(keys) => left.extend(keys.into_iter().filter(|(key, _)| !wanted.contains(key))),
-                Err(Listing::Forbidden(kind)) => {
-                    unlisted.insert(kind);
-                }
-                Err(Listing::Failed(error)) => return (Err(error), Vec::new()),
+                Ok(keys) => inventory.keys.extend(keys),
+                Err(Listing::Forbidden(kind)) => drop(inventory.unlisted.insert(kind)),
+                Err(Listing::Failed(error)) => return Err(error),
             }
         }
-        let read = try_join_all(left.into_iter().map(|(key, served)| async move {
-            let found = self.api(served, &key.namespace).get_opt(&key.name).await;
-            let found =
-                found.map_err(|error| ClusterError::from_client(error, &self.server, &format!("read {key}")))?;
-            Ok::<_, ClusterError>(found.map(|object| (key, json(&object))))
-        }));
-        let objects = read.await.map(|found| found.into_iter().flatten().collect());
-        (objects, unlisted.into_iter().collect())
+        Ok(inventory)
+    }
+
+    /// The objects of the inventory that are not wanted, as they are.
+    async fn left(
+        &self,
+        manifests: &Manifests,
+        kinds: &Kinds,
+        keys: Vec<(ObjectKey, &Served, bool)>,
+    ) -> Result<BTreeMap<ObjectKey, Value>, ClusterError> {
+        let wanted: BTreeSet<&ObjectKey> = manifests.iter().map(|manifest| &manifest.key).collect();
+        let left = keys.into_iter().map(|(key, ..)| key).filter(|key| !wanted.contains(key));
+        let reads = left.map(|key| async move {
+            let Some(served) = kinds.get(&key.group, &key.kind) else { return Ok(None) };
+            let found = self.read(served, &key).await?;
+            Ok::<_, ClusterError>(found.map(|object| (key, object)))
+        });
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
     async fn owned<'a>(
@@ -158,31 +271,70 @@ impl Cluster {
         served: &'a Served,
         namespace: &str,
         release: &Release,
-    ) -> Result<Vec<(ObjectKey, &'a Served)>, Listing> {
+    ) -> Result<Vec<(ObjectKey, &'a Served, bool)>, Listing> {
         let params = ListParams::default().labels("app.kubernetes.io/managed-by=Helm");
-        let list = match self.api(served, namespace).list_metadata(&params).await {
+        let (api, doing) = (self.api(served, namespace), format!("list {} in {namespace}", served.resource.plural));
+        let list = match self.call(&doing, || api.list_metadata(&params)).await {
             Ok(list) => list,
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 return Err(Listing::Forbidden(served.resource.kind.clone()));
             }
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
             Err(error) => {
-                let verb = format!("list {} in {namespace}", served.resource.plural);
-                return Err(Listing::Failed(ClusterError::from_client(error, &self.server, &verb)));
+                return Err(Listing::Failed(ClusterError::from_client(error, &self.server, &doing)));
             }
         };
-        let own = list.items.into_iter().filter(|item: &PartialObjectMeta<DynamicObject>| {
+        let own = list.items.into_iter().filter_map(|item: PartialObjectMeta<DynamicObject>| {
             let object = serde_json::json!({"metadata": item.metadata});
-            release.owner(&object) == Owner::Release
+            (release.owner(&object) == Owner::Release).then_some(())?;
+            let key = ObjectKey {
+                group: served.resource.group.clone(),
+                kind: served.resource.kind.clone(),
+                namespace: namespace.to_owned(),
+                name: item.metadata.name.unwrap_or_default(),
+            };
+            let routemap = key.kind == "ConfigMap" && is_routemap(&object["metadata"]);
+            Some((key, served, routemap))
         });
-        let key = |item: PartialObjectMeta<DynamicObject>| ObjectKey {
-            group: served.resource.group.clone(),
-            kind: served.resource.kind.clone(),
-            namespace: namespace.to_owned(),
-            name: item.metadata.name.unwrap_or_default(),
-        };
-        Ok(own.map(|item| (key(item), served)).collect())
+        Ok(own.collect())
     }
+}
+
+/// What names a release as its owner.
+#[derive(Default)]
+struct Inventory<'k> {
+    /// The objects, how their kinds are served, and whether they are routemaps.
+    keys: Vec<(ObjectKey, &'k Served, bool)>,
+    /// Kinds that may not be listed.
+    unlisted: BTreeSet<String>,
+}
+
+/// Whether the Iter8 controller takes a ConfigMap for a routemap.
+fn is_routemap(metadata: &Value) -> bool {
+    metadata["labels"]["iter8.tools/kind"] == "routemap"
+}
+
+/// The objects of each version that a routemap names; nothing where it cannot be read.
+fn resources(routemap: &Value) -> Vec<Vec<ObjectKey>> {
+    let text = routemap["data"]["strSpec"].as_str().unwrap_or_default();
+    let documents = read_documents(text).unwrap_or_default();
+    let versions = documents.first().and_then(|spec| spec["versions"].as_array()).into_iter().flatten();
+    let key = |resource: &Value| {
+        let (group, kind) = match resource["gvrShort"].as_str()? {
+            "svc" | "service" => ("", "Service"),
+            "cm" => ("", "ConfigMap"),
+            "deploy" => ("apps", "Deployment"),
+            "isvc" => ("serving.kserve.io", "InferenceService"),
+            _ => return None,
+        };
+        Some(ObjectKey {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: resource["namespace"].as_str()?.into(),
+            name: resource["name"].as_str()?.into(),
+        })
+    };
+    versions.map(|version| version["resources"].as_array().into_iter().flatten().filter_map(key).collect()).collect()
 }
 
 /// Why a list of objects is not there.
@@ -193,12 +345,12 @@ enum Listing {
     Failed(ClusterError),
 }
 
-fn json(object: &DynamicObject) -> Value {
+pub(super) fn json(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
 }
 
 /// Fields that others own, from a refusal of server-side apply; those of tools that r8 takes over from are none.
-fn conflicts(status: &Status) -> Vec<Conflict> {
+pub(super) fn conflicts(status: &Status) -> Vec<Conflict> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let conflicts = causes.filter(|cause| cause.reason == "FieldManagerConflict").map(|cause| {
         // `conflict with "kubectl-edit" using apps/v1: .spec.replicas`

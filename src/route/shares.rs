@@ -90,7 +90,7 @@ fn split(destinations: &[(String, u64)], shares: &mut BTreeMap<String, Share>) {
 }
 
 /// Whether a rule takes every request; the Gateway API's own default names the prefix of every path.
-fn takes_all(matches: &Value) -> bool {
+pub(super) fn takes_all(matches: &Value) -> bool {
     let every_path = serde_json::json!([{"path": {"type": "PathPrefix", "value": "/"}}]);
     matches.as_array().is_none_or(Vec::is_empty) || *matches == every_path
 }

@@ -55,6 +55,9 @@ async fn apply(cluster: &Cluster, namespace: &Namespace, values: &str) {
         metadata["labels"]["app.kubernetes.io/managed-by"] = json!("Helm");
         metadata["annotations"]["meta.helm.sh/release-name"] = json!("shop");
         metadata["annotations"]["meta.helm.sh/release-namespace"] = json!(namespace.name);
+        if matches!(item["kind"].as_str(), Some("VirtualService" | "HTTPRoute")) {
+            item["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep");
+        }
         namespace.apply_as("helm", &item).await;
     }
 }

@@ -1,12 +1,24 @@
 //! What a release changes in a cluster, and in which order: decided from what was observed, without asking again.
 
+mod decide;
+mod goal;
+mod member;
+mod next;
+mod refusal;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::diff::Pair;
-use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
-use crate::route::{Share, shares};
+use crate::manifest::{ObjectKey, Role};
+use crate::route::{Route, Share};
+
+pub use decide::{CONTROLLER, Wanted, is_controllers, plan, shifts};
+pub use goal::{Goal, Routing};
+pub use member::Member;
+pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
+pub use refusal::{Refusal, Warning};
 
 /// What the cluster says of one object.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -53,6 +65,14 @@ pub struct Observed {
     pub unlisted: Vec<String>,
     /// Namespaces of the release that do not exist.
     pub missing_namespaces: Vec<String>,
+    /// The live routemap, wanted or not.
+    pub routemap: Option<Value>,
+    /// The objects of each version that the live routemap names.
+    pub resources: Vec<Vec<ObjectKey>>,
+    /// Deployments that KServe makes of InferenceServices in Standard mode, by the InferenceService.
+    pub children: BTreeMap<ObjectKey, Value>,
+    /// Whether Knative's API is served.
+    pub knative: bool,
 }
 
 /// What happens to one object.
@@ -133,6 +153,61 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// How traffic moves, by version; empty where nothing is routed.
     pub traffic: Vec<Shift>,
+    /// What an apply refuses to do.
+    pub refusals: Vec<Refusal>,
+    /// What may surprise.
+    pub warnings: Vec<Warning>,
+    /// The versions that the plan deals with.
+    pub members: Vec<Member>,
+    /// The live route before anything is written.
+    pub before: Option<Value>,
+    /// The wanted route, where r8 writes it.
+    pub route: Option<Route>,
+    /// The wanted route, where the Iter8 controller writes it.
+    pub left_to_controller: Option<Route>,
+    /// Which release this is.
+    pub release: Release,
+    /// What the user wants.
+    pub goal: Goal,
+}
+
+impl Plan {
+    /// Whether every object is as it is wanted, and none goes.
+    pub fn changes_nothing(&self) -> bool {
+        self.changes.iter().all(|change| change.action == Action::Unchanged)
+    }
+
+    /// Whether a change may take fields of other managers: all of them, or those that say whose an object is.
+    pub fn forces(&self, change: &Change) -> bool {
+        let marks = |conflict: &Conflict| is_mark(&conflict.field);
+        let only_marks = !change.conflicts.is_empty() && change.conflicts.iter().all(marks);
+        self.goal.force_conflicts || (self.goal.take_ownership && only_marks)
+    }
+
+    /// The change of an object.
+    pub fn change(&self, key: &ObjectKey) -> Option<&Change> {
+        self.changes.iter().find(|change| change.key == *key)
+    }
+}
+
+/// Whether a field says whose an object is.
+fn is_mark(field: &str) -> bool {
+    field == ".metadata.labels.app.kubernetes.io/managed-by"
+        || field.starts_with(".metadata.annotations.meta.helm.sh/release-name")
+}
+
+impl Change {
+    /// The live and the wanted value of a field as the API server names it (`.spec.replicas`), as JSON.
+    fn values(&self, field: &str) -> Option<(String, String)> {
+        let find = |object: Option<&Value>| -> Option<String> {
+            let mut value = object?;
+            for key in field.strip_prefix('.')?.split('.') {
+                value = value.get(key)?;
+            }
+            Some(value.to_string())
+        };
+        Some((find(self.pair.before())?, find(self.pair.after())?))
+    }
 }
 
 /// Which release this is, to tell its objects from others.
@@ -157,106 +232,14 @@ impl Release {
     }
 
     /// Marks an object as this release's.
-    pub fn mark(&self, object: &mut Value) {
+    pub fn mark(&self, object: &mut Value, role: Role) {
         let metadata = &mut object["metadata"];
         metadata["labels"]["app.kubernetes.io/managed-by"] = "Helm".into();
         metadata["annotations"]["meta.helm.sh/release-name"] = self.name.as_str().into();
         metadata["annotations"]["meta.helm.sh/release-namespace"] = self.namespace.as_str().into();
-    }
-}
-
-/// Decides what changes, and in which order.
-pub fn plan(manifests: &Manifests, observed: &Observed, release: &Release) -> Plan {
-    let mut changes: Vec<Change> = manifests.iter().map(|manifest| change(manifest, observed, release)).collect();
-    changes.extend(observed.left.iter().map(|(key, live)| Change {
-        key: key.clone(),
-        role: None,
-        action: Action::Delete,
-        pair: Pair::new(Some(live), None),
-        owner: Owner::Release,
-        conflicts: Vec::new(),
-        mode: Mode::DryRun,
-    }));
-    let traffic = traffic(manifests, observed);
-    Plan { steps: steps(&changes, &traffic), changes, traffic }
-}
-
-fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change {
-    let nothing = Observation::default();
-    let observation = observed.objects.get(&manifest.key).unwrap_or(&nothing);
-    let (action, pair) = match (&observation.live, &observation.desired) {
-        // What will be created is shown as it was written: the defaults of the API server are no news.
-        (None, _) => (Action::Create, Pair::new(None, Some(&manifest.object))),
-        (Some(live), desired) => {
-            let pair = Pair::new(Some(live), desired.as_ref().or(Some(live)));
-            (if pair.is_same() { Action::Unchanged } else { Action::Update }, pair)
-        }
-    };
-    Change {
-        key: manifest.key.clone(),
-        role: Some(manifest.role),
-        action,
-        pair,
-        owner: observation.live.as_ref().map_or(Owner::Release, |live| release.owner(live)),
-        conflicts: observation.conflicts.clone(),
-        mode: observation.mode,
-    }
-}
-
-/// The order of `apply`: versions and support, wait, routing, drain, prune.
-fn steps(changes: &[Change], traffic: &[Shift]) -> Vec<Step> {
-    let written = |wanted: &dyn Fn(Role) -> bool| -> Vec<ObjectKey> {
-        let changed = changes.iter().filter(|change| matches!(change.action, Action::Create | Action::Update));
-        changed.filter(|change| change.role.is_some_and(wanted)).map(|change| change.key.clone()).collect()
-    };
-    let routing = |role: Role| matches!(role, Role::Routemap | Role::Route);
-    let (first, last) = (written(&|role| !routing(role)), written(&routing));
-    let pruned: Vec<ObjectKey> =
-        changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.key.clone()).collect();
-    let mut steps = Vec::new();
-    if first.is_empty() && last.is_empty() && pruned.is_empty() {
-        return steps;
-    }
-    if !first.is_empty() {
-        steps.push(Step::Write(first));
-    }
-    let mut versions: Vec<usize> = changes
-        .iter()
-        .filter_map(|change| if let Some(Role::Version(index)) = change.role { Some(index) } else { None })
-        .collect();
-    versions.dedup();
-    steps.push(Step::Settle(versions));
-    if !last.is_empty() {
-        steps.push(Step::Route(last));
-    }
-    let leaves = traffic.iter().any(|shift| shift.before.is_some() && shift.after.is_none());
-    if leaves && !pruned.is_empty() {
-        steps.push(Step::Drain);
-    }
-    if !pruned.is_empty() {
-        steps.push(Step::Prune(pruned));
-    }
-    steps
-}
-
-/// How traffic moves from the live route to the wanted one.
-fn traffic(manifests: &Manifests, observed: &Observed) -> Vec<Shift> {
-    let wanted = manifests.iter().find(|manifest| manifest.role == Role::Route);
-    let live = |key: &ObjectKey| observed.objects.get(key).and_then(|observation| observation.live.as_ref());
-    let is_route = |key: &&ObjectKey| key.kind == "VirtualService" || key.kind == "HTTPRoute";
-    let left = || observed.left.keys().find(is_route).and_then(|key| observed.left.get(key));
-    let before = wanted.and_then(|manifest| live(&manifest.key)).or_else(left).map(shares).unwrap_or_default();
-    let after = wanted.map(|manifest| shares(&manifest.object)).unwrap_or_default();
-    let mut shifts: Vec<Shift> = Vec::new();
-    for (version, share) in &before {
-        shifts.push(Shift { version: version.clone(), before: Some(*share), after: None });
-    }
-    for (version, share) in after {
-        match shifts.iter_mut().find(|shift| shift.version == version) {
-            Some(shift) => shift.after = Some(share),
-            None => shifts.push(Shift { version, before: None, after: Some(share) }),
+        // Helm leaves the route where it is when its chart takes the release back.
+        if role == Role::Route {
+            metadata["annotations"]["helm.sh/resource-policy"] = "keep".into();
         }
     }
-    shifts.sort_by(|a, b| a.version.cmp(&b.version));
-    shifts
 }

@@ -1,0 +1,330 @@
+//! `apply`: makes the cluster match, moves traffic only onto what is ready, and says what it did.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::args::{self, DiffOutput, Global};
+use super::failure::{Failure, Fault};
+use super::progress::Progress;
+use super::report::Report;
+use super::request::World;
+use super::{Done, connect, diff, prepare};
+use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
+use crate::manifest::ObjectKey;
+use crate::plan::{Action, Goal, Outcome, Plan, Release, Seen};
+use crate::route::{Share, shares};
+
+/// Exit codes beside those of [`Failure`].
+const NOT_READY: u8 = 4;
+const STOPPED: u8 = 6;
+const INTERRUPTED: u8 = 130;
+
+/// What is left to requests after the time for waiting is over.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Runs the command; gives what is to be printed on stdout, and the exit code.
+pub(super) fn run(
+    args: &args::Apply,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    if args.dry_run {
+        let show = diff::Show { unified: 3, json: args.output == DiffOutput::Json, exit_code: false };
+        return diff::show(&args.change, global, &show, world, report);
+    }
+    let said = prepare::said(&args.change, global, world, report)?;
+    let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..prepare::goal(&args.change) };
+    let access = connect::access(global, world.variable);
+    let runtime = connect::runtime()?;
+    let start = Instant::now();
+    let progress = Progress::new(report, world.live);
+    let say = |news: crate::cluster::News<'_>| progress.tell(&news);
+    let deadline = start + goal.timeout + goal.drain * 2 + GRACE;
+    let ended = runtime.block_on(async {
+        let mut stop = connect::stop();
+        let cluster = Cluster::connect(&access, &say, deadline).await.map_err(Ended::before)?;
+        let (mut sight, mut plan) = prepare::look(&cluster, &said, &goal).await.map_err(Ended::before)?;
+        if args.create_namespace && sight.observed.missing_namespaces.contains(&said.release.namespace) {
+            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::before)?;
+            (sight, plan) = prepare::look(&cluster, &said, &goal).await.map_err(Ended::before)?;
+        }
+        if !sight.observed.missing_namespaces.is_empty() || !plan.refusals.is_empty() {
+            return Err(Ended::Refused(Box::new((sight, plan))));
+        }
+        progress.with_report(|report| prepare::remarks(&sight, &plan, report));
+        let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
+        let end = run.run(&mut stop).await;
+        let late = match &end {
+            Ok(End::Outcome(Outcome::NotReady(late))) => causes(&cluster, &plan, &run, late).await,
+            _ => Vec::new(),
+        };
+        let (seen, route) = (run.seen().clone(), run.route().cloned());
+        Ok(Finished { end, seen, route, late, plan: Box::new(plan) })
+    });
+    progress.end();
+    drop(runtime);
+    let finished = match ended {
+        Ok(finished) => finished,
+        Err(Ended::Before(error)) => return Err(connect::failure(&error)),
+        Err(Ended::Refused(found)) => return Err(refusal(&found.0, &found.1, &said.release, report)),
+    };
+    finished.report(args, &said.release, report)
+}
+
+/// Why an apply ended before it wrote anything.
+enum Ended {
+    Before(ClusterError),
+    Refused(Box<(Sight, Plan)>),
+}
+
+impl Ended {
+    fn before(error: ClusterError) -> Ended {
+        Ended::Before(error)
+    }
+}
+
+/// What came of an apply.
+struct Finished {
+    end: Result<End, ClusterError>,
+    seen: Seen,
+    route: Option<Value>,
+    late: Vec<(usize, Vec<Cause>)>,
+    plan: Box<Plan>,
+}
+
+fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_>) -> Failure {
+    prepare::remarks(sight, plan, report);
+    let missing = &sight.observed.missing_namespaces;
+    if missing.is_empty() {
+        return prepare::refused(&plan.refusals);
+    }
+    let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let hint = if *missing == [release.namespace.clone()] {
+        "`--create-namespace` creates it".to_owned()
+    } else {
+        format!("create it: `kubectl create namespace {}`", missing[0])
+    };
+    Failure::Cluster(Fault::new(format!("namespace {names} does not exist"), Some(&hint)))
+}
+
+/// Why the versions that are late are not ready.
+async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize]) -> Vec<(usize, Vec<Cause>)> {
+    let mut all = Vec::new();
+    for index in late {
+        let mut found = Vec::new();
+        for key in &plan.members[*index].objects {
+            let labels = run.object(key).map(|object| &object["spec"]["selector"]["matchLabels"]);
+            let labels = labels.and_then(Value::as_object).into_iter().flatten();
+            let pairs: Vec<String> =
+                labels.map(|(label, value)| format!("{label}={}", value.as_str().unwrap_or_default())).collect();
+            let selector = (key.kind == "Deployment" && !pairs.is_empty()).then(|| pairs.join(","));
+            found.extend(cluster.causes(key, selector.as_deref()).await);
+        }
+        all.push((*index, found));
+    }
+    all
+}
+
+impl Finished {
+    fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
+        let again = format!("r8 apply {} -n {}", release.name, release.namespace);
+        let wrote = !self.seen.done.is_empty();
+        let code = match &self.end {
+            Ok(End::Outcome(Outcome::Done)) => 0,
+            Ok(End::Outcome(Outcome::Remains(unsettled, stay))) => {
+                self.remains(unsettled, stay, &again, report);
+                0
+            }
+            Ok(End::Outcome(Outcome::NotReady(late))) => {
+                self.not_ready(late, &again, report);
+                NOT_READY
+            }
+            Ok(End::Outcome(Outcome::NotInForce)) => {
+                let why = self.seen.not_in_force.as_deref().unwrap_or("nobody has accepted it");
+                let text = format!("the route is not in force after {}: {why}", seconds(self.seen.now));
+                report.message("error", &text, Some("see that the gateway's controller runs; nothing was deleted"));
+                NOT_READY
+            }
+            Ok(End::Outcome(Outcome::NotFollowed)) => {
+                let hint = "it does not run, or watches another `iter8.tools/version`; `--routing route` writes the route by r8";
+                report.message(
+                    "error",
+                    "the Iter8 controller does not follow the routemap; nothing was deleted",
+                    Some(hint),
+                );
+                NOT_READY
+            }
+            Ok(End::Interrupted) => {
+                let hint = format!("`{again} …` goes on from here");
+                report.message("error", "interrupted", Some(&hint));
+                self.state(report);
+                INTERRUPTED
+            }
+            Err(error) if wrote => {
+                report.message("error", &error.to_string(), error.hint().as_deref());
+                self.state(report);
+                let conflict = matches!(error, ClusterError::Conflict { .. });
+                if conflict { 5 } else { STOPPED }
+            }
+            Err(error @ ClusterError::Conflict { .. }) => {
+                return Err(Failure::Refused(vec![Fault {
+                    message: error.to_string(),
+                    place: None,
+                    hint: error.hint(),
+                }]));
+            }
+            Err(error) => return Err(connect::failure(error)),
+        };
+        match (args.output, code) {
+            (DiffOutput::Json, _) => Ok(Done { text: format!("{:#}\n", self.document(release, code)), code }),
+            (DiffOutput::Text, 0) => Ok(Done { text: self.text(), code }),
+            (DiffOutput::Text, code) => Err(Failure::Reported(code)),
+        }
+    }
+
+    /// What was written and what was not, after an end that nobody wanted.
+    fn state(&self, report: &mut Report<'_>) {
+        let changes = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
+        let (done, open): (Vec<_>, Vec<_>) = changes.partition(|change| self.seen.done.contains_key(&change.key));
+        let list = |changes: &[&crate::plan::Change]| {
+            changes.iter().map(|change| change.key.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let or_nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
+        report.event(&format!("written: {}", or_nothing(list(&done))));
+        report.event(&format!("not written: {}", or_nothing(list(&open))));
+    }
+
+    fn not_ready(&self, late: &[usize], again: &str, report: &mut Report<'_>) {
+        for index in late {
+            let member = &self.plan.members[*index];
+            let health = &self.seen.health[*index];
+            let text = match &health.failed {
+                Some(why) => format!("version {} failed: {why}", member.name),
+                None => {
+                    format!("version {} is not ready after {}: {}", member.name, seconds(self.seen.now), health.why)
+                }
+            };
+            report.message("error", &text, None);
+            let causes = self.late.iter().filter(|(late, _)| late == index).flat_map(|(_, causes)| causes);
+            for cause in causes {
+                report.event(&format!("  {}: {}", cause.about, cause.text));
+            }
+        }
+        let text = match &self.route {
+            Some(route) => {
+                format!("requests go to {}; a version that is not ready got none of them anew", words(route))
+            }
+            None => "no route was written".to_owned(),
+        };
+        let hint = format!("when the cause is repaired, `{again} …` goes on from here; `--timeout` gives more time");
+        report.message("note", &text, Some(&hint));
+    }
+
+    fn remains(&self, unsettled: &[usize], stay: &[ObjectKey], again: &str, report: &mut Report<'_>) {
+        let names: Vec<&str> = unsettled.iter().map(|index| self.plan.members[*index].name.as_str()).collect();
+        let mut text = format!("not settled yet: {}", names.join(", "));
+        if !stay.is_empty() {
+            let keys: Vec<String> = stay.iter().map(ToString::to_string).collect();
+            let _ = write!(text, "; still to be deleted: {}", keys.join(", "));
+        }
+        report.message("note", &text, Some(&format!("`{again} …` without `--no-wait` does the rest")));
+    }
+
+    /// How traffic moved, and the counts.
+    fn text(&self) -> String {
+        let mut out = diff::traffic(&self.shifts());
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let count = |action: Action| {
+            let changes = self.plan.changes.iter().filter(|change| change.action == action);
+            changes.filter(|change| action == Action::Unchanged || self.seen.done.contains_key(&change.key)).count()
+        };
+        if self.plan.changes_nothing() {
+            let _ = writeln!(out, "nothing to change: {} objects are as wanted", count(Action::Unchanged));
+            return out;
+        }
+        let [created, updated, deleted, unchanged] =
+            [Action::Create, Action::Update, Action::Delete, Action::Unchanged].map(count);
+        let _ = writeln!(out, "{created} created, {updated} updated, {deleted} deleted, {unchanged} unchanged");
+        out
+    }
+
+    /// From the live route before to the one that is live now.
+    fn shifts(&self) -> Vec<crate::plan::Shift> {
+        crate::plan::shifts(self.plan.before.as_ref(), self.route.as_ref())
+    }
+
+    /// The report for programs; `apiVersion` changes when its meaning does.
+    fn document(&self, release: &Release, code: u8) -> Value {
+        let objects: Vec<Value> = self
+            .plan
+            .changes
+            .iter()
+            .map(|change| {
+                let done = self.seen.done.get(&change.key);
+                json!({
+                    "group": change.key.group, "kind": change.key.kind, "namespace": change.key.namespace,
+                    "name": change.key.name, "role": change.role.map(|role| role.to_string()),
+                    "action": diff::word(change.action),
+                    "done": change.action == Action::Unchanged || done.is_some(),
+                    "seconds": done.map(Duration::as_secs_f64),
+                })
+            })
+            .collect();
+        let settled = self.plan.settled(&self.seen);
+        let versions: Vec<Value> = self
+            .plan
+            .members
+            .iter()
+            .enumerate()
+            .map(|(index, member)| {
+                let health = &self.seen.health[index];
+                let causes = self.late.iter().filter(|(late, _)| *late == index).flat_map(|(_, causes)| causes);
+                let causes: Vec<String> = causes.map(|cause| format!("{}: {}", cause.about, cause.text)).collect();
+                json!({
+                    "name": member.name, "index": member.index, "weight": member.index.map(|_| member.weight),
+                    "serving": health.serving, "settled": settled[index] || self.plan.changes_nothing(),
+                    "failed": health.failed, "why": health.why, "causes": causes,
+                })
+            })
+            .collect();
+        let share = |share: &Option<Share>| share.as_ref().map(ToString::to_string);
+        let traffic: Vec<Value> = self
+            .shifts()
+            .iter()
+            .map(
+                |shift| json!({"version": shift.version, "before": share(&shift.before), "after": share(&shift.after)}),
+            )
+            .collect();
+        let result = match &self.end {
+            Ok(End::Outcome(Outcome::Done)) => "done",
+            Ok(End::Outcome(Outcome::NotReady(_))) => "not-ready",
+            Ok(End::Outcome(Outcome::NotInForce)) => "route-not-in-force",
+            Ok(End::Outcome(Outcome::NotFollowed)) => "routemap-not-followed",
+            Ok(End::Outcome(Outcome::Remains(..))) => "remains",
+            Ok(End::Interrupted) => "interrupted",
+            Err(_) => "failed",
+        };
+        json!({
+            "apiVersion": "r8/v1", "kind": "Apply",
+            "release": {"name": release.name, "namespace": release.namespace},
+            "result": result, "exitCode": code, "error": self.end.as_ref().err().map(ToString::to_string),
+            "traffic": traffic, "versions": versions, "objects": objects,
+            "steps": diff::steps(&self.plan.steps).lines().collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn words(route: &Value) -> String {
+    let parts: Vec<String> = shares(route).iter().map(|(name, share)| format!("{name} {share}")).collect();
+    parts.join(", ")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}

@@ -1,0 +1,108 @@
+//! The way that `diff` and `apply` share: from values to a plan for one cluster.
+
+use std::time::Duration;
+
+use super::args::{self, Global, Writer};
+use super::failure::{Failure, Fault};
+use super::report::Report;
+use super::request::{Verb, World, settle};
+use super::{helm, render};
+use crate::cluster::{Cluster, ClusterError, Sight};
+use crate::manifest::Manifests;
+use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
+use crate::render::{ApiVersion, Options};
+use crate::route::Route;
+
+/// What the values say.
+pub(super) struct Said {
+    /// Which release.
+    pub release: Release,
+    /// Its objects, the route with all versions ready.
+    pub manifests: Manifests,
+    /// The route with its weights open.
+    pub route: Option<Route>,
+}
+
+/// Reads the values and renders what they say.
+pub(super) fn said(
+    args: &args::Change,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Said, Failure> {
+    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), Verb::Own, report)?;
+    let request = settle(&args.sources, global, Verb::Own, name, world)?;
+    let (spec, rendered) = render::decode(&request, report)?;
+    let route = rendered.route.clone();
+    let routing = match args.routing {
+        Writer::Auto | Writer::Both => crate::render::Routing::Both,
+        Writer::Routemap => crate::render::Routing::Routemap,
+        Writer::Route => crate::render::Routing::Route,
+    };
+    let options = Options { routing, api_version: ApiVersion::V1beta1, ready: None };
+    let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
+    let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
+    Ok(Said { release, manifests, route })
+}
+
+/// What the flags say.
+pub(super) fn goal(args: &args::Change) -> Goal {
+    let routing = match args.routing {
+        Writer::Auto => Routing::Auto,
+        Writer::Both => Routing::Both,
+        Writer::Routemap => Routing::Routemap,
+        Writer::Route => Routing::Route,
+    };
+    Goal {
+        routing,
+        timeout: args.timeout.unwrap_or(Duration::from_secs(600)),
+        remove_route: args.remove_route,
+        take_ownership: args.take_ownership,
+        force_conflicts: args.force_conflicts,
+        ..Goal::default()
+    }
+}
+
+/// Looks at the cluster and plans.
+pub(super) async fn look(cluster: &Cluster<'_>, said: &Said, goal: &Goal) -> Result<(Sight, Plan), ClusterError> {
+    let sight = cluster.observe(said.manifests.clone(), &said.release).await?;
+    let wanted = Wanted { manifests: sight.manifests.clone(), route: said.route.clone() };
+    let plan = plan(&wanted, &sight.observed, &said.release, goal);
+    Ok((sight, plan))
+}
+
+/// Writes what is to be known of a look at the cluster, and the plan's warnings.
+pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
+    let observed = &sight.observed;
+    if !observed.unlisted.is_empty() {
+        let kinds = observed.unlisted.join(", ");
+        report.message("note", &format!("objects to prune are unknown for {kinds}: you may not list them"), None);
+    }
+    if plan.changes.iter().any(|change| change.mode == Mode::Compared) {
+        let hint = "changes by defaulting and webhooks are not foreseen; the right to `patch` makes it exact";
+        report.message("note", "compared field by field: you may not `patch`", Some(hint));
+    }
+    if plan.left_to_controller.is_some() {
+        let hint = "`--routing route` takes it over";
+        report.message("note", "the live route is the Iter8 controller's and is left to it", Some(hint));
+    }
+    let mut moved = 0;
+    for warning in &plan.warnings {
+        // The advice of one is that of all.
+        moved += usize::from(matches!(warning, Warning::Moved { .. }));
+        let hint = warning.hint().filter(|_| moved <= 1);
+        report.message("warning", &warning.to_string(), hint);
+    }
+}
+
+/// The refusals of a plan as a failure.
+pub(super) fn refused(refusals: &[Refusal]) -> Failure {
+    let mut hints: Vec<String> = Vec::new();
+    let mut fault = |refusal: &Refusal| {
+        let hint = refusal.hint();
+        let new = !hints.contains(&hint);
+        hints.push(hint.clone());
+        Fault { message: refusal.to_string(), place: None, hint: new.then_some(hint) }
+    };
+    Failure::Refused(refusals.iter().map(&mut fault).collect())
+}

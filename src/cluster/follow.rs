@@ -1,0 +1,75 @@
+//! What happens to objects while an apply runs, as the API server tells it.
+
+use futures_util::stream::{BoxStream, SelectAll, StreamExt};
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::Value;
+
+use super::Cluster;
+use super::discovery::Served;
+use super::observe::json;
+use crate::manifest::ObjectKey;
+
+/// How long one watch lasts before it is asked for anew; shorter than the longest silence of a connection.
+const WATCH_SECONDS: u32 = 50;
+
+/// One thing that was seen.
+#[derive(Debug)]
+pub(super) enum Sighting {
+    /// An object as it is.
+    Is(ObjectKey, Box<Value>),
+    /// An object that is gone.
+    Gone(ObjectKey),
+    /// From here on everything that there is of one kind in one namespace is told, at the start or after a gap.
+    Begins(String, String),
+    /// Everything that there is has been told.
+    Listed(String, String),
+    /// Objects of this kind may not be watched.
+    Forbidden(String),
+}
+
+/// All that is followed.
+pub(super) type Follow = SelectAll<BoxStream<'static, Sighting>>;
+
+impl Cluster<'_> {
+    /// Follows the objects of one kind in one namespace, or one of them; a watch that ends is taken up again.
+    pub(super) fn follow(&self, served: &Served, namespace: &str, name: Option<&str>) -> BoxStream<'static, Sighting> {
+        let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
+        if let Some(name) = name {
+            config = config.fields(&format!("metadata.name={name}"));
+        }
+        let resource = served.resource.clone();
+        let (group, kind, place) = (resource.group, resource.kind, namespace.to_owned());
+        let key = move |object: &DynamicObject| ObjectKey {
+            group: group.clone(),
+            kind: kind.clone(),
+            namespace: object.metadata.namespace.clone().unwrap_or_else(|| place.clone()),
+            name: object.metadata.name.clone().unwrap_or_default(),
+        };
+        let (kind, place) = (served.resource.kind.clone(), namespace.to_owned());
+        let sighting = move |event: Result<Event<DynamicObject>, watcher::Error>| match event {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                Some(Sighting::Is(key(&object), Box::new(json(&object))))
+            }
+            Ok(Event::Delete(object)) => Some(Sighting::Gone(key(&object))),
+            Ok(Event::InitDone) => Some(Sighting::Listed(kind.clone(), place.clone())),
+            Ok(Event::Init) => Some(Sighting::Begins(kind.clone(), place.clone())),
+            Err(error) if is_forbidden(&error) => Some(Sighting::Forbidden(kind.clone())),
+            // Anything else passes: the watch is taken up again, slower each time.
+            Err(_) => None,
+        };
+        let events = watcher(self.api(served, namespace), config).default_backoff();
+        events.filter_map(move |event| std::future::ready(sighting(event))).boxed()
+    }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 403,
+        watcher::Error::WatchError(status) => status.code == 403,
+        _ => false,
+    }
+}

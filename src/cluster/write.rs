@@ -1,0 +1,287 @@
+//! Single writes: server-side apply, the hand-over of other tools' fields, what ties a route to a routemap, deletion.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use serde_json::{Value, json};
+
+use super::call::is_cut;
+use super::discovery::{Kinds, Served};
+use super::observe::{OWN, conflicts, json as object_json};
+use super::{Cluster, ClusterError, FIELD_MANAGER};
+use crate::manifest::ObjectKey;
+use crate::plan::CONTROLLER;
+
+/// How often a write that needs the newest version of an object is tried.
+const TRIES: usize = 5;
+
+impl Cluster<'_> {
+    /// How the kind of an object is served.
+    pub(super) fn served<'k>(&self, kinds: &'k Kinds, key: &ObjectKey) -> Result<&'k Served, ClusterError> {
+        kinds.get(&key.group, &key.kind).ok_or_else(|| ClusterError::Kinds(vec![key.kind.clone()]))
+    }
+
+    /// Applies an object; gives it as the API server stored it.
+    ///
+    /// An answer that is lost is looked for by reading: the write is repeated only when the object is not as wanted.
+    pub(super) async fn apply(
+        &self,
+        kinds: &Kinds,
+        key: &ObjectKey,
+        object: &Value,
+        force: bool,
+    ) -> Result<Value, ClusterError> {
+        let served = self.served(kinds, key)?;
+        let api = self.api(served, &key.namespace);
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), force, ..PatchParams::default() };
+        let (patch, doing) = (Patch::Apply(object), format!("write {key}"));
+        let mut pause = Duration::from_millis(250);
+        loop {
+            let error = match self.once(api.patch(&key.name, &params, &patch)).await {
+                Ok(stored) => return Ok(object_json(&stored)),
+                Err(error) => error,
+            };
+            if let kube::Error::Api(status) = &error
+                && status.code == 409
+            {
+                let found = conflicts(status);
+                if !found.is_empty() {
+                    return Err(ClusterError::Conflict { key: Box::new(key.clone()), conflicts: found });
+                }
+            }
+            let cut = is_cut(&error);
+            if !self.pause(&doing, &error, &mut pause).await {
+                return Err(self.refused(key, error));
+            }
+            if cut && let Some(live) = self.read(served, key).await?.filter(|live| has(live, object)) {
+                return Ok(live);
+            }
+        }
+    }
+
+    /// Creates a namespace; one that is there already is as good.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with.
+    pub async fn create_namespace(&self, name: &str) -> Result<(), ClusterError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let mut namespace = Namespace::default();
+        namespace.metadata.name = Some(name.to_owned());
+        let (params, doing) = (PostParams::default(), format!("create namespace {name}"));
+        match self.call(&doing, || api.create(&params, &namespace)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(ClusterError::from_client(error, &self.server, &doing)),
+        }
+    }
+
+    /// Turns the entries of Helm 3 and of `kubectl apply --client-side` in `managedFields` into r8's, so that a field which
+    /// is not wanted any more is removed by the next apply (client-go's `csaupgrade`, as Helm 4 does it).
+    pub(super) async fn hand_over(
+        &self,
+        kinds: &Kinds,
+        key: &ObjectKey,
+        live: Option<&Value>,
+    ) -> Result<(), ClusterError> {
+        let served = self.served(kinds, key)?;
+        let mut newest = live.cloned();
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                newest = self.read(served, key).await?;
+            }
+            let Some(live) = &newest else { return Ok(()) };
+            let Some(entries) = handed_over(live) else { return Ok(()) };
+            let patch = json!([
+                {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
+            ]);
+            if self.json_patch(served, key, patch).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the label off a routemap by which the Iter8 controller finds it; the route stays.
+    pub(super) async fn silence(&self, kinds: &Kinds, key: &ObjectKey) -> Result<(), ClusterError> {
+        let api = self.api(self.served(kinds, key)?, &key.namespace);
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let patch = Patch::Merge(json!({"metadata": {"labels": {"iter8.tools/kind": null}}}));
+        match self.call(&format!("write {key}"), || api.patch(&key.name, &params, &patch)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(self.refused(key, error)),
+        }
+    }
+
+    /// Removes from a route the Iter8 controller's entry of fields and the ownership of its routemap, so that it stays
+    /// when the routemap goes.
+    pub(super) async fn untie(&self, kinds: &Kinds, key: &ObjectKey) -> Result<(), ClusterError> {
+        let served = self.served(kinds, key)?;
+        for _ in 0..TRIES {
+            let Some(live) = self.read(served, key).await? else { return Ok(()) };
+            let metadata = &live["metadata"];
+            let entries = metadata["managedFields"].as_array().cloned().unwrap_or_default();
+            let kept: Vec<&Value> = entries.iter().filter(|entry| entry["manager"] != CONTROLLER).collect();
+            let owners = metadata["ownerReferences"].as_array().cloned().unwrap_or_default();
+            // The controller writes the kind in lower case.
+            let is_routemap = |owner: &Value| {
+                owner["kind"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("ConfigMap"))
+                    && owner["apiVersion"] == "v1"
+            };
+            let others: Vec<&Value> = owners.iter().filter(|owner| !is_routemap(owner)).collect();
+            if kept.len() == entries.len() && others.len() == owners.len() {
+                return Ok(());
+            }
+            let mut patch = vec![
+                json!({"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}),
+                json!({"op": "replace", "path": "/metadata/managedFields", "value": kept}),
+            ];
+            if others.len() != owners.len() {
+                patch.push(json!({"op": "replace", "path": "/metadata/ownerReferences", "value": others}));
+            }
+            if self.json_patch(served, key, Value::Array(patch)).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a patch that holds for one version of the object; false when that is not the newest any more.
+    async fn json_patch(&self, served: &Served, key: &ObjectKey, patch: Value) -> Result<bool, ClusterError> {
+        let api = self.api(served, &key.namespace);
+        let patch: kube::core::params::Patch<Value> = match serde_json::from_value(patch) {
+            Ok(patch) => Patch::Json(patch),
+            Err(error) => {
+                return Err(ClusterError::Server { verb: format!("write {key}"), message: error.to_string() });
+            }
+        };
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        match self.call(&format!("write {key}"), || api.patch(&key.name, &params, &patch)).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+            Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => Ok(false),
+            Err(error) => Err(self.refused(key, error)),
+        }
+    }
+
+    /// Deletes the object of this `uid`; one that is gone, or another one under the name, is no failure. `orphan` leaves
+    /// what it owns.
+    pub(super) async fn delete_object(
+        &self,
+        kinds: &Kinds,
+        key: &ObjectKey,
+        uid: Option<&str>,
+        orphan: bool,
+    ) -> Result<(), ClusterError> {
+        let api = self.api(self.served(kinds, key)?, &key.namespace);
+        let policy = if orphan { PropagationPolicy::Orphan } else { PropagationPolicy::Background };
+        let params = DeleteParams {
+            preconditions: uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            propagation_policy: Some(policy),
+            ..DeleteParams::default()
+        };
+        // With the uid a repeated request does nothing new.
+        match self.call(&format!("delete {key}"), || api.delete(&key.name, &params)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                Err(ClusterError::Forbidden { verb: format!("delete {key}"), message: status.message.clone() })
+            }
+            Err(error) => Err(ClusterError::from_client(error, &self.server, &format!("delete {key}"))),
+        }
+    }
+}
+
+/// The entries of `managedFields` with those of other tools' client-side writes in r8's own; none when there are none.
+fn handed_over(live: &Value) -> Option<Vec<Value>> {
+    let entries = live["metadata"]["managedFields"].as_array()?;
+    let taken = |entry: &&Value| {
+        entry["operation"] == "Update"
+            && entry["subresource"].as_str().unwrap_or_default().is_empty()
+            && entry["manager"].as_str().is_some_and(|manager| OWN.contains(&manager))
+    };
+    let is_ours = |entry: &&Value| entry["operation"] == "Apply" && entry["manager"] == FIELD_MANAGER;
+    let first = entries.iter().find(taken)?;
+    let mut ours = entries.iter().find(is_ours).cloned().unwrap_or_else(|| {
+        let mut entry = first.clone();
+        entry["manager"] = FIELD_MANAGER.into();
+        entry["operation"] = "Apply".into();
+        entry
+    });
+    let version = ours["apiVersion"].clone();
+    for entry in entries.iter().filter(taken).filter(|entry| entry["apiVersion"] == version) {
+        let fields = entry["fieldsV1"].clone();
+        unite(&mut ours["fieldsV1"], &fields);
+    }
+    let mut kept: Vec<Value> = entries.iter().filter(|entry| !taken(entry) && !is_ours(entry)).cloned().collect();
+    kept.push(ours);
+    Some(kept)
+}
+
+/// Adds the fields of one set to another.
+fn unite(fields: &mut Value, more: &Value) {
+    if let (Some(fields), Some(more)) = (fields.as_object_mut(), more.as_object()) {
+        for (key, below) in more {
+            match fields.get_mut(key) {
+                Some(own) => unite(own, below),
+                None => drop(fields.insert(key.clone(), below.clone())),
+            }
+        }
+    }
+}
+
+/// Whether a live object has everything that is wanted.
+fn has(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|live| has(live, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| has(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+        json!({"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields})
+    }
+
+    #[test]
+    fn fields_of_client_side_writes_become_r8s() {
+        let live = json!({"metadata": {"managedFields": [
+            entry("helm", "Update", json!({"f:data": {"f:a": {}}})),
+            entry("kubectl-client-side-apply", "Update", json!({"f:data": {"f:b": {}}})),
+            entry("other", "Update", json!({"f:data": {"f:c": {}}})),
+        ]}});
+        assert_eq!(
+            handed_over(&live).unwrap(),
+            [
+                entry("other", "Update", json!({"f:data": {"f:c": {}}})),
+                entry("helm", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}}})),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_r8s_already_needs_no_hand_over() {
+        let live = json!({"metadata": {"managedFields": [entry("helm", "Apply", json!({"f:data": {"f:a": {}}}))]}});
+        assert_eq!(handed_over(&live), None);
+    }
+
+    #[test]
+    fn a_lost_write_is_found_by_what_it_wanted() {
+        let live = json!({"spec": {"a": 1, "defaulted": true, "list": [{"x": 1, "y": 2}]}});
+        assert!(has(&live, &json!({"spec": {"a": 1, "list": [{"x": 1}]}})));
+        assert!(!has(&live, &json!({"spec": {"a": 2}})));
+        assert!(!has(&live, &json!({"spec": {"list": []}})));
+    }
+}

@@ -1,0 +1,304 @@
+//! From what was observed to a plan: what changes, in which order, what is refused, and of what is warned.
+
+use serde_json::Value;
+
+use super::member::members;
+use super::{
+    Action, Change, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step, Warning,
+    refusal,
+};
+use crate::diff::Pair;
+use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
+use crate::route::{Route, is_split, shares};
+
+/// What a release wants: its objects, the route with all versions ready among them, and the route with its weights open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Objects in the order of apply.
+    pub manifests: Manifests,
+    /// The route, whoever writes it; none where nothing is routed.
+    pub route: Option<Route>,
+}
+
+/// The name under which the Iter8 controller writes.
+pub const CONTROLLER: &str = "iter8-controller";
+
+/// Decides what changes, and in which order.
+pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal) -> Plan {
+    let live_route = live_route(&wanted.manifests, observed);
+    let controlled = live_route.is_some_and(is_controllers);
+    let routes = wanted.manifests.iter().any(|manifest| manifest.role == Role::Route);
+    let leaves_route = controlled && goal.routing == Routing::Auto;
+    let mut changes: Vec<Change> = wanted
+        .manifests
+        .iter()
+        .filter(|manifest| !(manifest.role == Role::Route && leaves_route))
+        .map(|manifest| change(manifest, observed, release))
+        .collect();
+    changes.extend(observed.left.iter().filter(|(key, live)| goes(key, live, wanted, goal)).map(|(key, live)| {
+        Change {
+            key: key.clone(),
+            role: None,
+            action: Action::Delete,
+            pair: Pair::new(Some(live), None),
+            owner: Owner::Release,
+            conflicts: Vec::new(),
+            mode: Mode::DryRun,
+        }
+    }));
+    let weights = wanted.route.as_ref().map(Route::wanted).unwrap_or_default();
+    let members = members(&changes, observed, live_route, weights);
+    let target = wanted.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
+    let traffic = shifts(live_route, target.as_ref().map(|manifest| &manifest.object));
+    let mut refusals: Vec<Refusal> = changes
+        .iter()
+        .filter(|change| change.action != Action::Delete)
+        .flat_map(|change| {
+            // The controller's fields are taken on purpose.
+            let takes = change.role == Some(Role::Route) && goal.routing == Routing::Route;
+            let mut change = change.clone();
+            change.conflicts.retain(|conflict| !(takes && conflict.manager == CONTROLLER));
+            refusal::of_change(&change, goal.take_ownership, goal.force_conflicts)
+        })
+        .collect();
+    if controlled && goal.routing == Routing::Both {
+        let key = wanted.manifests.iter().find(|manifest| manifest.role == Role::Route);
+        refusals.extend(key.map(|manifest| Refusal::Controller(manifest.key.clone())));
+    }
+    let removed = changes.iter().find(|change| change.action == Action::Delete && is_route(&change.key));
+    if let Some(change) = removed.filter(|_| wanted.route.is_none() && !goal.remove_route) {
+        refusals.push(Refusal::RouteRemoved(change.key.clone()));
+    }
+    refusals.extend(environment(&changes, observed));
+    let mut warnings: Vec<Warning> = Vec::new();
+    let movable = live_route.is_some_and(is_split);
+    for member in members.iter().filter(|member| member.interrupts && member.routed) {
+        let others = members.iter().any(|other| other.routed && other.name != member.name);
+        if !(movable && others) {
+            warnings.push(Warning::Interrupted(member.name.clone()));
+        }
+    }
+    warnings.extend(moved(&changes));
+    let steps = steps(&changes, &traffic);
+    Plan {
+        release: release.clone(),
+        goal: goal.clone(),
+        steps,
+        changes,
+        traffic,
+        refusals,
+        warnings,
+        members,
+        before: live_route.cloned(),
+        route: wanted.route.clone().filter(|_| routes && !leaves_route),
+        left_to_controller: wanted.route.clone().filter(|_| leaves_route),
+    }
+}
+
+/// Whether the Iter8 controller owns a field below `.spec` that r8's own entry does not.
+pub fn is_controllers(route: &Value) -> bool {
+    let entries = route["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let spec = |manager: &str| {
+        let own = entries.iter().find(|entry| entry["manager"] == manager && entry["operation"] == "Apply");
+        own.map(|entry| entry["fieldsV1"]["f:spec"].clone()).unwrap_or_default()
+    };
+    let (theirs, ours) = (spec(CONTROLLER), spec("helm"));
+    !theirs.is_null() && !covers(&ours, &theirs)
+}
+
+/// Whether every field of `part` is in `all`.
+fn covers(all: &Value, part: &Value) -> bool {
+    match (all, part) {
+        (Value::Object(all), Value::Object(part)) => {
+            part.iter().all(|(key, below)| all.get(key).is_some_and(|value| covers(value, below)))
+        }
+        (all, part) => all == part || part.is_null(),
+    }
+}
+
+/// Whether an object that the release has no more is deleted.
+fn goes(key: &ObjectKey, live: &Value, wanted: &Wanted, goal: &Goal) -> bool {
+    if is_route(key) {
+        // A change of routing mode never deletes a route: only a replacement does, or a strategy without one.
+        return wanted.route.is_none() || goal.routing != Routing::Routemap;
+    }
+    live["metadata"]["annotations"]["helm.sh/resource-policy"].as_str().map(str::trim) != Some("keep")
+}
+
+fn is_route(key: &ObjectKey) -> bool {
+    matches!(
+        (key.group.as_str(), key.kind.as_str()),
+        ("networking.istio.io", "VirtualService") | ("gateway.networking.k8s.io", "HTTPRoute")
+    )
+}
+
+/// The route that is live now: under the wanted name, else one that the release has left.
+fn live_route<'a>(manifests: &Manifests, observed: &'a Observed) -> Option<&'a Value> {
+    let wanted = manifests.iter().find(|manifest| manifest.role == Role::Route);
+    let live = wanted.and_then(|manifest| observed.objects.get(&manifest.key)?.live.as_ref());
+    live.or_else(|| observed.left.iter().find(|(key, _)| is_route(key)).map(|(_, object)| object))
+}
+
+fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change {
+    let nothing = Observation::default();
+    let observation = observed.objects.get(&manifest.key).unwrap_or(&nothing);
+    let (action, pair) = match (&observation.live, &observation.desired) {
+        // What will be created is shown as it was written: the defaults of the API server are no news.
+        (None, _) => (Action::Create, Pair::new(None, Some(&manifest.object))),
+        (Some(live), desired) => {
+            let pair = Pair::new(Some(live), desired.as_ref().or(Some(live)));
+            (if pair.is_same() { Action::Unchanged } else { Action::Update }, pair)
+        }
+    };
+    let owner = observation.live.as_ref().map_or(Owner::Release, |live| {
+        let routemaps = manifest.role == Role::Route && is_owned_by(live, observed.routemap.as_ref());
+        if routemaps { Owner::Release } else { release.owner(live) }
+    });
+    Change {
+        key: manifest.key.clone(),
+        role: Some(manifest.role),
+        action,
+        pair,
+        owner,
+        conflicts: observation.conflicts.clone(),
+        mode: observation.mode,
+    }
+}
+
+/// Whether an owner of the object is this one.
+fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
+    let Some(uid) = owner.and_then(|owner| owner["metadata"]["uid"].as_str()) else { return false };
+    let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    owners.into_iter().any(|owner| owner["uid"] == uid)
+}
+
+/// Versions that would change what they are under their names: KServe refuses another mode, and Services collide.
+fn environment(changes: &[Change], observed: &Observed) -> Vec<Refusal> {
+    let mode = |object: Option<&Value>| -> Option<String> {
+        let object = object?;
+        let status = object["status"]["deploymentMode"].as_str();
+        let named = status.or(object["metadata"]["annotations"]["serving.kserve.io/deploymentMode"].as_str())?;
+        Some(match named {
+            "RawDeployment" => "Standard".to_owned(),
+            "Serverless" => "Knative".to_owned(),
+            other => other.to_owned(),
+        })
+    };
+    let mut refusals = Vec::new();
+    let versions = changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
+    for change in versions {
+        let name = &change.key.name;
+        if change.key.kind == "InferenceService" && change.action == Action::Update {
+            let live = observed.objects.get(&change.key).and_then(|observation| observation.live.as_ref());
+            let (before, after) = (mode(live), mode(change.pair.after()));
+            if let (Some(before), Some(after)) = (before, after)
+                && before != after
+            {
+                let text = |mode: &str| format!("an InferenceService of mode {mode}");
+                let (before, after) = (text(&before), text(&after));
+                refusals.push(Refusal::Environment { version: name.clone(), before, after });
+            }
+        }
+        let other = changes.iter().find(|left| {
+            left.action == Action::Delete
+                && left.key.name == *name
+                && left.key.namespace == change.key.namespace
+                && matches!(
+                    (left.key.kind.as_str(), change.key.kind.as_str()),
+                    ("Deployment", "InferenceService") | ("InferenceService", "Deployment")
+                )
+        });
+        if let Some(left) = other {
+            let article = |kind: &str| format!("{} {kind}", if kind.starts_with('I') { "an" } else { "a" });
+            refusals.push(Refusal::Environment {
+                version: name.clone(),
+                before: article(&left.key.kind),
+                after: article(&change.key.kind),
+            });
+        }
+    }
+    refusals
+}
+
+/// Models that are live under another name than the one that they will be loaded under.
+fn moved(changes: &[Change]) -> Vec<Warning> {
+    let model = |object: Option<&Value>| -> Option<String> {
+        let spec = &object?["spec"];
+        let uri = spec["predictor"]["model"]["storageUri"].as_str();
+        let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
+        uri.or(image).map(str::to_owned)
+    };
+    let mut warnings = Vec::new();
+    for change in changes {
+        let Some(Role::Version(index)) = change.role else { continue };
+        let (old, new) = (model(change.pair.before()), model(change.pair.after()));
+        if new.is_none() || old == new || change.action == Action::Unchanged {
+            continue;
+        }
+        let from = changes.iter().find(|other| {
+            other.key != change.key
+                && other.key.kind == change.key.kind
+                && other.action != Action::Unchanged
+                && model(other.pair.before()) == new
+                && model(other.pair.after()) != new
+        });
+        if let Some(from) = from {
+            warnings.push(Warning::Moved { index, from: from.key.name.clone(), to: change.key.name.clone() });
+        }
+    }
+    warnings
+}
+
+/// The order of `apply`: versions and support, wait, routing, drain, prune.
+fn steps(changes: &[Change], traffic: &[Shift]) -> Vec<Step> {
+    let written = |wanted: &dyn Fn(Role) -> bool| -> Vec<ObjectKey> {
+        let changed = changes.iter().filter(|change| matches!(change.action, Action::Create | Action::Update));
+        changed.filter(|change| change.role.is_some_and(wanted)).map(|change| change.key.clone()).collect()
+    };
+    let routing = |role: Role| matches!(role, Role::Routemap | Role::Route);
+    let (first, last) = (written(&|role| !routing(role)), written(&routing));
+    let pruned: Vec<ObjectKey> =
+        changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.key.clone()).collect();
+    let mut steps = Vec::new();
+    if first.is_empty() && last.is_empty() && pruned.is_empty() {
+        return steps;
+    }
+    if !first.is_empty() {
+        steps.push(Step::Write(first));
+    }
+    let mut versions: Vec<usize> = changes
+        .iter()
+        .filter_map(|change| if let Some(Role::Version(index)) = change.role { Some(index) } else { None })
+        .collect();
+    versions.dedup();
+    steps.push(Step::Settle(versions));
+    if !last.is_empty() {
+        steps.push(Step::Route(last));
+    }
+    let leaves = traffic.iter().any(|shift| shift.before.is_some() && shift.after.is_none());
+    if leaves && !pruned.is_empty() {
+        steps.push(Step::Drain);
+    }
+    if !pruned.is_empty() {
+        steps.push(Step::Prune(pruned));
+    }
+    steps
+}
+
+/// How traffic moves from one route to another; none is no route.
+pub fn shifts(before: Option<&Value>, after: Option<&Value>) -> Vec<Shift> {
+    let before = before.map(shares).unwrap_or_default();
+    let after = after.map(shares).unwrap_or_default();
+    let mut shifts: Vec<Shift> = Vec::new();
+    for (version, share) in &before {
+        shifts.push(Shift { version: version.clone(), before: Some(*share), after: None });
+    }
+    for (version, share) in after {
+        match shifts.iter_mut().find(|shift| shift.version == version) {
+            Some(shift) => shift.after = Some(share),
+            None => shifts.push(Shift { version, before: None, after: Some(share) }),
+        }
+    }
+    shifts.sort_by(|a, b| a.version.cmp(&b.version));
+    shifts
+}

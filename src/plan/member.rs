@@ -1,0 +1,168 @@
+//! The versions that an apply deals with: those that are wanted, and those that the live route sends requests to.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Action, Change, Observed};
+use crate::manifest::{ObjectKey, Role};
+use crate::route::{Destination, destinations};
+
+/// One version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Name of the object that answers requests.
+    pub name: String,
+    /// Index in the values; none for a version that is not wanted any more.
+    pub index: Option<usize>,
+    /// Its objects.
+    pub objects: Vec<ObjectKey>,
+    /// Its weight; 0 means that nobody waits for it.
+    pub weight: u32,
+    /// Whether the live route sends requests to it, before anything is written.
+    pub routed: bool,
+    /// Whether one of its objects is written.
+    pub changed: bool,
+    /// Whether its model changes, or it is new.
+    pub model: bool,
+    /// Whether the change is known to interrupt it.
+    pub interrupts: bool,
+}
+
+/// Fields of a predictor that say how often a model is there, not which one.
+const SCALING: [&str; 9] = [
+    "minReplicas",
+    "maxReplicas",
+    "scaleTarget",
+    "scaleMetric",
+    "scaleMetricType",
+    "autoScaling",
+    "containerConcurrency",
+    "canaryTrafficPercent",
+    "timeout",
+];
+
+/// The versions in the order of their indexes, then those that are routed and not wanted.
+pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&Value>, weights: &[u32]) -> Vec<Member> {
+    let places = before.map(destinations).unwrap_or_default();
+    let mut wanted: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        if let Some(Role::Version(index)) = change.role {
+            wanted.entry(index).or_default().push(change);
+        }
+    }
+    let mut members: Vec<Member> = wanted
+        .into_iter()
+        .map(|(index, changes)| {
+            let written = |change: &&&Change| matches!(change.action, Action::Create | Action::Update);
+            let objects: Vec<ObjectKey> = changes.iter().map(|change| change.key.clone()).collect();
+            Member {
+                name: name(&objects),
+                index: Some(index),
+                weight: weights.get(index).copied().unwrap_or(1),
+                routed: is_routed(&places, &objects),
+                changed: changes.iter().any(|change| written(&change)),
+                model: changes.iter().any(|change| is_new_model(change)),
+                interrupts: changes.iter().any(|change| interrupts(change)),
+                objects,
+            }
+        })
+        .collect();
+    for objects in left(observed, &places, &members) {
+        members.push(Member {
+            name: name(&objects),
+            index: None,
+            objects,
+            weight: 0,
+            routed: true,
+            changed: false,
+            model: false,
+            interrupts: false,
+        });
+    }
+    members
+}
+
+impl Member {
+    /// Whether a destination of a route is this version.
+    pub fn is(&self, destination: &Destination) -> bool {
+        self.objects.iter().any(|key| destination.is(&key.kind, &key.namespace, &key.name))
+    }
+}
+
+fn is_routed(places: &[Destination], objects: &[ObjectKey]) -> bool {
+    places.iter().any(|place| objects.iter().any(|key| place.is(&key.kind, &key.namespace, &key.name)))
+}
+
+fn name(objects: &[ObjectKey]) -> String {
+    let ranked = ["InferenceService", "Service", "Deployment"];
+    let of = |kind: &&str| objects.iter().find(|key| key.kind == **kind);
+    ranked.iter().find_map(of).or(objects.first()).map(|key| key.name.clone()).unwrap_or_default()
+}
+
+/// The objects of versions that are routed and not wanted: those of one name, or what the routemap names together.
+fn left(observed: &Observed, places: &[Destination], wanted: &[Member]) -> Vec<Vec<ObjectKey>> {
+    let mut found: Vec<Vec<ObjectKey>> = Vec::new();
+    for place in places.iter().filter(|place| !wanted.iter().any(|member| member.is(place))) {
+        let Some(key) = observed.left.keys().find(|key| place.is(&key.kind, &key.namespace, &key.name)) else {
+            continue;
+        };
+        let together = observed.resources.iter().find(|group| group.contains(key));
+        let same = |other: &&ObjectKey| match together {
+            Some(group) => group.contains(other),
+            None => {
+                ["Service", "Deployment", "InferenceService"].contains(&other.kind.as_str())
+                    && (&other.namespace, &other.name) == (&key.namespace, &key.name)
+            }
+        };
+        let objects: Vec<ObjectKey> = observed.left.keys().filter(same).cloned().collect();
+        if !found.contains(&objects) {
+            found.push(objects);
+        }
+    }
+    found
+}
+
+fn is_new_model(change: &Change) -> bool {
+    match (change.action, change.key.kind.as_str()) {
+        (Action::Create, _) => true,
+        (Action::Update, "InferenceService") => {
+            let predictor = |object: Option<&Value>| {
+                let mut predictor = object.map(|object| object["spec"]["predictor"].clone()).unwrap_or_default();
+                if let Some(fields) = predictor.as_object_mut() {
+                    SCALING.iter().for_each(|key| drop(fields.shift_remove(*key)));
+                }
+                predictor
+            };
+            predictor(change.pair.before()) != predictor(change.pair.after())
+        }
+        (Action::Update, "Deployment") => template(change.pair.before()) != template(change.pair.after()),
+        _ => false,
+    }
+}
+
+fn template(object: Option<&Value>) -> Value {
+    object.map(|object| object["spec"]["template"].clone()).unwrap_or_default()
+}
+
+/// Whether the pods of a version are stopped before new ones are there.
+fn interrupts(change: &Change) -> bool {
+    if change.action != Action::Update {
+        return false;
+    }
+    let (Some(before), Some(after)) = (change.pair.before(), change.pair.after()) else { return false };
+    match change.key.kind.as_str() {
+        "Deployment" => template(Some(before)) != template(Some(after)) && has_no_surge(&after["spec"]["strategy"]),
+        // Labels and annotations reach the pods: KServe replaces them for these too.
+        "InferenceService" => {
+            let pods = |object: &Value| (object["spec"].clone(), object["metadata"].clone());
+            pods(before) != pods(after) && has_no_surge(&after["spec"]["predictor"]["deploymentStrategy"])
+        }
+        _ => false,
+    }
+}
+
+fn has_no_surge(strategy: &Value) -> bool {
+    let surge = &strategy["rollingUpdate"]["maxSurge"];
+    strategy["type"] == "Recreate" || surge == 0 || surge == "0" || surge == "0%"
+}

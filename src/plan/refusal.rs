@@ -1,0 +1,140 @@
+//! Why an apply is refused, and of what its user is warned.
+
+use std::fmt;
+
+use super::{Change, Conflict, Owner};
+use crate::manifest::ObjectKey;
+
+/// Something that an apply does not do unasked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// An object that is not this release's.
+    Owner {
+        /// The object.
+        key: ObjectKey,
+        /// Whose it is.
+        owner: Owner,
+    },
+    /// A field that another manager owns.
+    Conflict {
+        /// The object.
+        key: ObjectKey,
+        /// Manager and field.
+        conflict: Conflict,
+        /// The live value and the wanted one, as JSON; none where the field cannot be looked up.
+        values: Option<(String, String)>,
+    },
+    /// The Iter8 controller writes the route.
+    Controller(ObjectKey),
+    /// A live release would lose its route.
+    RouteRemoved(ObjectKey),
+    /// A version would become another kind of thing under its name.
+    Environment {
+        /// Name of the version's objects.
+        version: String,
+        /// What it is now.
+        before: String,
+        /// What it would be.
+        after: String,
+    },
+}
+
+impl Refusal {
+    /// What of it the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            Refusal::Owner { .. } => "`--take-ownership` takes it into this release".into(),
+            Refusal::Conflict { .. } => {
+                "`--force-conflicts` takes the field; or leave it out of the values, so that the other manager keeps it"
+                    .into()
+            }
+            Refusal::Controller(_) => {
+                "leave it to the controller with `--routing auto`, or take it over with `--routing route`".into()
+            }
+            Refusal::RouteRemoved(_) => {
+                "`--remove-route` removes it; requests are routed by Services alone then".into()
+            }
+            Refusal::Environment { version, .. } => {
+                format!(
+                    "give the version another name than `{version}` (`metadata.name`): it is then added, traffic moves, the old one goes"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Owner { key, owner: Owner::Other(release) } => write!(f, "{key} belongs to release {release}"),
+            Refusal::Owner { key, .. } => write!(f, "{key} exists and belongs to no release"),
+            Refusal::Conflict { key, conflict, values } => {
+                write!(f, "`{}` of {key} is owned by `{}`", conflict.field, conflict.manager)?;
+                match values {
+                    Some((live, wanted)) => write!(f, ": it is {live} and would become {wanted}"),
+                    None => Ok(()),
+                }
+            }
+            Refusal::Controller(key) => write!(f, "the Iter8 controller writes {key}"),
+            Refusal::RouteRemoved(key) => write!(f, "the strategy is none, but {key} routes this release's requests"),
+            Refusal::Environment { version, before, after } => {
+                write!(f, "version {version} is {before} and would become {after} under the same name")
+            }
+        }
+    }
+}
+
+/// Something that an apply does, and that may surprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A version is down while it is replaced, and its share cannot move.
+    Interrupted(String),
+    /// A model is loaded under another name than that of its live version.
+    Moved {
+        /// Index of the entry.
+        index: usize,
+        /// The live version that has the model.
+        from: String,
+        /// The version that will have it.
+        to: String,
+    },
+}
+
+impl Warning {
+    /// What of it the user can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Warning::Interrupted(_) => None,
+            Warning::Moved { .. } => Some("give versions `metadata.name`, so that a model keeps its object"),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Interrupted(version) => write!(f, "requests to {version} fail while it is replaced"),
+            Warning::Moved { index, from, to } => {
+                write!(f, "entry {index} moves from {from} to {to} and is loaded again")
+            }
+        }
+    }
+}
+
+/// Owners and conflicts that stand in the way of one change.
+pub(super) fn of_change(change: &Change, take_ownership: bool, force_conflicts: bool) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if change.owner != Owner::Release && !take_ownership {
+        refusals.push(Refusal::Owner { key: change.key.clone(), owner: change.owner.clone() });
+    }
+    if !force_conflicts {
+        // Whose an object is has been said above.
+        let conflicts = change.conflicts.iter().filter(|conflict| !super::is_mark(&conflict.field));
+        refusals.extend(conflicts.map(|conflict| Refusal::Conflict {
+            key: change.key.clone(),
+            conflict: conflict.clone(),
+            values: change.values(&conflict.field),
+        }));
+    }
+    refusals
+}

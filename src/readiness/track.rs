@@ -1,0 +1,129 @@
+//! One object over time: its newest state, and the status that stood when it was written last.
+
+use serde_json::Value;
+
+use super::inference::{self, Beside, Mode, mode};
+use super::{Health, deployment, other};
+
+/// One object of a version, as it was seen and written so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Track {
+    object: Option<Value>,
+    child: Option<Value>,
+    write: Option<Write>,
+}
+
+/// The last write of this run.
+#[derive(Debug, Clone, PartialEq)]
+struct Write {
+    /// The status that stood beside the new spec: that of an older one.
+    status: Value,
+    /// Generation of the Deployment of Standard mode at that time.
+    child: Option<i64>,
+    /// Whether the model changed.
+    model: bool,
+    /// Whether another status has been seen since.
+    moved: bool,
+}
+
+impl Track {
+    /// Starts with an object as it is; none when it does not exist.
+    pub fn new(object: Option<Value>) -> Track {
+        Track { object, ..Track::default() }
+    }
+
+    /// The newest state; none when it does not exist.
+    pub fn object(&self) -> Option<&Value> {
+        self.object.as_ref()
+    }
+
+    /// Takes a state that was seen; an older one than the newest is dropped.
+    pub fn see(&mut self, object: Option<Value>) {
+        if is_older(object.as_ref(), self.object.as_ref()) {
+            return;
+        }
+        if let (Some(write), Some(object)) = (&mut self.write, &object) {
+            write.moved |= object["status"] != write.status;
+        }
+        self.object = object;
+    }
+
+    /// Takes a state of the Deployment that KServe makes in Standard mode.
+    pub fn see_child(&mut self, child: Option<Value>) {
+        if !is_older(child.as_ref(), self.child.as_ref()) {
+            self.child = child;
+        }
+    }
+
+    /// Notes a write of this run: `reply` is the object as the API server stored it, `model` whether its model changed.
+    pub fn wrote(&mut self, reply: Value, model: bool) {
+        let child = self.child.as_ref().and_then(|child| child["metadata"]["generation"].as_i64());
+        self.write = Some(Write { status: reply["status"].clone(), child, model, moved: false });
+        if !is_older(Some(&reply), self.object.as_ref()) {
+            self.object = Some(reply);
+        }
+    }
+
+    /// The state now; `knative` says whether Knative's API is served.
+    pub fn health(&self, knative: bool) -> Health {
+        let Some(object) = &self.object else { return Health::absent() };
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            return Health { why: "it is being deleted".into(), ..Health::absent() };
+        }
+        match (object["kind"].as_str(), object["apiVersion"].as_str().unwrap_or_default().split('/').next()) {
+            (Some("Deployment"), Some("apps")) => deployment::health(object),
+            (Some("InferenceService"), Some("serving.kserve.io")) => {
+                inference::health(object, &self.beside(object, knative))
+            }
+            _ => other(object),
+        }
+    }
+
+    /// Whether the Deployment of Standard mode belongs to what is to be looked at.
+    pub fn has_child(&self, knative: bool) -> bool {
+        self.object
+            .as_ref()
+            .is_some_and(|object| object["kind"] == "InferenceService" && mode(object, knative) == Mode::Standard)
+    }
+
+    fn beside(&self, object: &Value, knative: bool) -> Beside<'_> {
+        let generation = |child: &Value| child["metadata"]["generation"].as_i64();
+        let child = self.child.as_ref();
+        let (follows, child_follows, model) = match &self.write {
+            Some(write) => (write.moved, child.and_then(generation) != write.child, write.model),
+            None => {
+                let follows = status_is_newer(object, object);
+                (follows, child.is_some_and(|child| follows || status_is_newer(object, child)), false)
+            }
+        };
+        Beside { child, follows, child_follows, model, knative }
+    }
+}
+
+/// Whether `new` is older than `newest`. Of one object's versions the greater number is the newer one (Kubernetes'
+/// API concepts, "Resource versions"); where one is no number nothing is dropped.
+fn is_older(new: Option<&Value>, newest: Option<&Value>) -> bool {
+    let number = |object: Option<&Value>| object?["metadata"]["resourceVersion"].as_str()?.parse::<u64>().ok();
+    let same = |new: &Value, newest: &Value| new["metadata"]["uid"] == newest["metadata"]["uid"];
+    match (new, newest) {
+        (Some(a), Some(b)) if same(a, b) => number(new).zip(number(newest)).is_some_and(|(new, newest)| new < newest),
+        _ => false,
+    }
+}
+
+/// Whether the status of `child` was written in a later second than the spec of `object`, by the times that the API
+/// server notes for each manager of fields.
+fn status_is_newer(object: &Value, child: &Value) -> bool {
+    let times = |object: &Value, status: bool| {
+        let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let of = |entry: &&Value| {
+            if status { entry["subresource"] == "status" } else { !entry["fieldsV1"]["f:spec"].is_null() }
+        };
+        // RFC 3339 in UTC sorts as text.
+        entries.filter(of).filter_map(|entry| entry["time"].as_str().map(str::to_owned)).max()
+    };
+    match (times(object, false), times(child, true)) {
+        (Some(spec), Some(status)) => status > spec,
+        _ => false,
+    }
+}

@@ -1,0 +1,183 @@
+//! A live route, whoever wrote it: which objects it sends requests to, and the same route without some of them.
+
+use serde_json::{Value, json};
+
+/// Where a route sends requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Destination {
+    /// First label of the host: a Service's name.
+    pub service: String,
+    /// Second label of the host, or the namespace that is named; empty where the route's own is meant.
+    pub namespace: String,
+    /// The model or branch that a header of the request names, where the host is shared by all versions.
+    pub label: Option<String>,
+}
+
+impl Destination {
+    /// Whether an object of this kind, namespace and name is what answers: a Service by its host, an InferenceService by
+    /// its predictor's host or by the header that names it.
+    pub fn is(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        let here = self.namespace.is_empty() || self.namespace == namespace;
+        match kind {
+            "InferenceService" => match &self.label {
+                Some(label) => label == name,
+                None => here && self.service.strip_suffix("-predictor") == Some(name),
+            },
+            "Service" => here && self.label.is_none() && self.service == name,
+            _ => false,
+        }
+    }
+}
+
+/// Every destination that gets requests, copies of them included; each once, in the order of the route.
+pub fn destinations(route: &Value) -> Vec<Destination> {
+    let istio = route["spec"]["http"].is_array();
+    let mut found = Vec::new();
+    let mut add = |destination: Destination| {
+        if !found.contains(&destination) {
+            found.push(destination);
+        }
+    };
+    for rule in rules(route).into_iter().flatten() {
+        let listed = rule[list(istio)].as_array().map(Vec::as_slice).unwrap_or_default();
+        let several = listed.len() > 1;
+        for item in listed {
+            // Of several, one without a weight gets nothing from Istio and one share from the Gateway API.
+            let weight = item["weight"].as_u64().unwrap_or(u64::from(!istio));
+            if !several || weight > 0 {
+                add(destination(item, istio));
+            }
+        }
+        if rule["mirror"]["host"].is_string() {
+            add(host(&rule["mirror"], None));
+        }
+    }
+    found
+}
+
+/// The route without the destinations that `gone` names; none when there is nothing to take out, or when a rule that
+/// takes every request would lose its last one.
+///
+/// A rule that names some requests goes with its last destination: these requests fall to the next rule. A destination
+/// that is left alone has no weight.
+pub fn without(route: &Value, gone: &dyn Fn(&Destination) -> bool) -> Option<Value> {
+    let istio = route["spec"]["http"].is_array();
+    let (all, key) = (rules(route)?, list(istio));
+    let mut kept = Vec::with_capacity(all.len());
+    for rule in all {
+        let mut rule = rule.clone();
+        if rule["mirror"]["host"].is_string() && gone(&host(&rule["mirror"], None)) {
+            let map = rule.as_object_mut()?;
+            map.shift_remove("mirror");
+            map.shift_remove("mirrorPercentage");
+        }
+        if let Some(listed) = rule[key].as_array() {
+            let mut left: Vec<Value> = listed.iter().filter(|item| !gone(&destination(item, istio))).cloned().collect();
+            if left.is_empty() && !listed.is_empty() {
+                let matches = &rule[if istio { "match" } else { "matches" }];
+                if super::shares::takes_all(matches) {
+                    return None;
+                }
+                continue;
+            }
+            if left.len() != listed.len() {
+                if let [only] = left.as_mut_slice() {
+                    only.as_object_mut()?.shift_remove("weight");
+                } else if !left.iter().any(|item| item["weight"].as_u64().unwrap_or(u64::from(!istio)) > 0) {
+                    return None;
+                }
+                rule[key] = json!(left);
+            }
+        }
+        kept.push(rule);
+    }
+    if kept == *all {
+        return None;
+    }
+    let mut route = route.clone();
+    route["spec"][if istio { "http" } else { "rules" }] = json!(kept);
+    Some(route)
+}
+
+/// Whether every request that no match takes out goes to one destination: what a split is not.
+pub fn is_split(route: &Value) -> bool {
+    let istio = route["spec"]["http"].is_array();
+    let several = |rule: &Value| rule[list(istio)].as_array().is_some_and(|listed| listed.len() > 1);
+    rules(route).into_iter().flatten().any(several)
+}
+
+fn rules(route: &Value) -> Option<&Vec<Value>> {
+    route["spec"]["http"].as_array().or(route["spec"]["rules"].as_array())
+}
+
+fn list(istio: bool) -> &'static str {
+    if istio { "route" } else { "backendRefs" }
+}
+
+fn destination(item: &Value, istio: bool) -> Destination {
+    let set = &item["headers"]["request"]["set"];
+    let label = set["mm-vmodel-id"].as_str().or(set["branch"].as_str()).or_else(|| rewritten(item));
+    if istio {
+        return host(&item["destination"], label);
+    }
+    Destination {
+        service: item["name"].as_str().unwrap_or_default().to_owned(),
+        namespace: item["namespace"].as_str().unwrap_or_default().to_owned(),
+        label: label.map(str::to_owned),
+    }
+}
+
+/// The InferenceService behind Knative's gateway: its host is set on the request.
+fn rewritten(item: &Value) -> Option<&str> {
+    let host = item["headers"]["request"]["set"]["Host"].as_str()?;
+    let name = host.split('.').next()?;
+    name.strip_suffix("-predictor-default").or_else(|| name.strip_suffix("-predictor"))
+}
+
+fn host(destination: &Value, label: Option<&str>) -> Destination {
+    let mut labels = destination["host"].as_str().unwrap_or_default().split('.');
+    Destination {
+        service: labels.next().unwrap_or_default().to_owned(),
+        namespace: labels.next().unwrap_or_default().to_owned(),
+        label: label.map(str::to_owned),
+    }
+}
+
+/// Whether a route is in force as far as the API server knows: an HTTPRoute when every parent accepts it in its newest
+/// generation and finds its backends, a VirtualService always.
+///
+/// # Errors
+///
+/// What keeps it from being so.
+pub fn in_force(route: &Value) -> Result<(), String> {
+    if route["kind"] != "HTTPRoute" {
+        return Ok(());
+    }
+    let wanted = route["spec"]["parentRefs"].as_array().map_or(0, Vec::len);
+    let parents = route["status"]["parents"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if parents.len() < wanted {
+        return Err(format!("{} of {wanted} parents have answered", parents.len()));
+    }
+    for parent in parents {
+        let name = parent["parentRef"]["name"].as_str().unwrap_or_default();
+        for kind in ["Accepted", "ResolvedRefs"] {
+            let found =
+                parent["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == kind);
+            let Some(condition) = found else { return Err(format!("parent {name} does not say {kind}")) };
+            let seen = condition["observedGeneration"].as_i64().unwrap_or(0);
+            if seen < route["metadata"]["generation"].as_i64().unwrap_or(0) {
+                return Err(format!("parent {name} has not seen the change"));
+            }
+            if condition["status"] != "True" {
+                let text = |key: &str| condition[key].as_str().unwrap_or_default();
+                return Err(format!(
+                    "parent {name}: {kind} is {}: {}: {}",
+                    text("status"),
+                    text("reason"),
+                    text("message")
+                ));
+            }
+        }
+    }
+    Ok(())
+}

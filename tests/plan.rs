@@ -1,0 +1,157 @@
+//! `plan::next` without a server: every order of events for one to three versions, and in each the traffic rules hold.
+//!
+//! The world here is small: a version is absent, loading, serving an older spec, down, failed, or settled. Whenever the
+//! plan waits, every version may change in every way that is possible for it, or time passes. Whatever `next` then says
+//! is checked against rules that are written here, from the specification.
+
+#[path = "plan/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use r8::plan::{Goal, Outcome};
+use world::{Release, Start, World, all_orders};
+
+/// A release with these versions: model, weight, and what else stands in the entry.
+fn release(environment: &str, strategy: &str, versions: &[(&str, u32)]) -> Release {
+    let entries: Vec<String> = versions
+        .iter()
+        .map(|(model, weight)| match environment {
+            "deployment-istio" | "deployment-gtw" => format!("  - {{image: '{model}', weight: {weight}}}\n"),
+            _ => format!("  - {{modelFormat: sklearn, storageUri: 's3://m/{model}', weight: {weight}}}\n"),
+        })
+        .collect();
+    Release::parse(&format!(
+        "environment: {environment}\napplication:\n  metadata: {{name: app}}\n  strategy: {strategy}\n  versions:\n{}",
+        entries.concat()
+    ))
+}
+
+const ENVIRONMENTS: [&str; 4] = ["deployment-istio", "deployment-gtw", "kserve-modelmesh-istio", "kserve-standard"];
+
+#[test]
+fn a_first_install_routes_only_to_what_is_ready() {
+    for environment in ENVIRONMENTS {
+        for versions in [&[("a", 1)][..], &[("a", 30), ("b", 70)], &[("a", 20), ("b", 30), ("c", 50)]] {
+            let wanted = release(environment, "blue-green", versions);
+            all_orders(&World::new(None, &wanted, Goal::default()));
+        }
+    }
+}
+
+#[test]
+fn a_candidate_gets_requests_only_when_it_is_ready() {
+    for environment in ENVIRONMENTS {
+        let before = release(environment, "blue-green", &[("a", 1)]);
+        let wanted = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    }
+}
+
+#[test]
+fn a_promotion_keeps_the_split_until_the_primary_is_ready() {
+    for environment in ENVIRONMENTS {
+        let before = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        let wanted = release(environment, "blue-green", &[("b", 1)]);
+        all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    }
+}
+
+#[test]
+fn versions_changed_in_place_keep_their_shares_while_they_serve() {
+    for environment in ENVIRONMENTS {
+        let before = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        let wanted = release(environment, "blue-green", &[("c", 60), ("d", 40)]);
+        all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    }
+    let before = release("deployment-istio", "blue-green", &[("a", 30), ("b", 70), ("c", 10)]);
+    let wanted = release("deployment-istio", "blue-green", &[("d", 30), ("b", 70), ("e", 10)]);
+    all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+}
+
+#[test]
+fn a_change_that_interrupts_waits_until_requests_have_left() {
+    let recreate = |image: &str| {
+        format!(
+            "environment: deployment-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n  \
+             - {{image: one, weight: 50}}\n  - image: {image}\n    weight: 50\n    deploymentSpecification:\n      spec:\n        \
+             strategy: {{type: Recreate}}\n        selector: {{matchLabels: {{app: x}}}}\n        template: {{metadata: {{labels: {{app: \
+             x}}}}, spec: {{containers: [{{name: x, image: {image}}}]}}}}\n"
+        )
+    };
+    let (before, wanted) = (Release::parse(&recreate("two")), Release::parse(&recreate("three")));
+    all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+}
+
+#[test]
+fn a_candidate_that_goes_is_deleted_after_its_requests() {
+    for environment in ENVIRONMENTS {
+        let before = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        let wanted = release(environment, "blue-green", &[("a", 1)]);
+        all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    }
+}
+
+#[test]
+fn canaries_and_mirrors_hold_to_the_same_rules() {
+    for environment in ENVIRONMENTS {
+        let before = release(environment, "canary", &[("a", 1), ("b", 1)]);
+        for wanted in [&[("a", 1), ("c", 1)][..], &[("b", 1)], &[("d", 1), ("b", 1)]] {
+            all_orders(&World::new(Some(&before), &release(environment, "canary", wanted), Goal::default()));
+        }
+        let blue_green = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        all_orders(&World::new(Some(&before), &blue_green, Goal::default()));
+    }
+    for environment in ["deployment-istio", "kserve-standard"] {
+        let before = release(environment, "mirror", &[("a", 1), ("b", 50)]);
+        let wanted = release(environment, "mirror", &[("a", 1), ("c", 20)]);
+        all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    }
+}
+
+#[test]
+fn a_version_of_weight_0_does_not_fail_a_release() {
+    let before = release("deployment-istio", "blue-green", &[("a", 1)]);
+    let wanted = release("deployment-istio", "blue-green", &[("a", 100), ("b", 0)]);
+    let world = World::new(Some(&before), &wanted, Goal::default());
+    let ends = all_orders(&world);
+    assert!(!ends.contains(&Outcome::NotReady(vec![1])), "{ends:?}");
+}
+
+#[test]
+fn who_does_not_wait_gets_a_route_of_what_is_ready_now() {
+    for environment in ENVIRONMENTS {
+        let goal = Goal { wait: false, ..Goal::default() };
+        let before = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        for wanted in [&[("b", 1)][..], &[("a", 1)], &[("a", 50), ("b", 20), ("c", 30)], &[("a", 50), ("c", 50)]] {
+            let wanted = release(environment, "blue-green", wanted);
+            all_orders(&World::new(Some(&before), &wanted, goal.clone()));
+            all_orders(&World::new(None, &wanted, goal.clone()));
+        }
+    }
+}
+
+#[test]
+fn a_route_that_nobody_accepts_deletes_nothing() {
+    let before = release("deployment-gtw", "blue-green", &[("a", 30), ("b", 70)]);
+    let wanted = release("deployment-gtw", "blue-green", &[("a", 1)]);
+    let mut world = World::new(Some(&before), &wanted, Goal::default());
+    world.start = Start::NeverInForce;
+    let ends = all_orders(&world);
+    assert!(ends.contains(&Outcome::NotInForce) && !ends.contains(&Outcome::Done), "{ends:?}");
+}
+
+#[test]
+fn what_is_as_it_is_wanted_is_not_touched() {
+    let before = release("kserve-standard", "blue-green", &[("a", 30), ("b", 70)]);
+    let ends = all_orders(&World::new(Some(&before), &before, Goal::default()));
+    assert_eq!(ends, [Outcome::Done]);
+}
+
+#[test]
+fn no_wait_is_longer_than_the_timeout() {
+    let goal = Goal { timeout: Duration::from_secs(5), ..Goal::default() };
+    let wanted = release("kserve-standard", "blue-green", &[("a", 30), ("b", 70)]);
+    let ends = all_orders(&World::new(None, &wanted, goal));
+    assert!(ends.iter().any(|end| matches!(end, Outcome::NotReady(_))), "{ends:?}");
+}

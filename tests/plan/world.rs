@@ -1,0 +1,439 @@
+//! A world without a server: versions whose states change in every order, and the rules that every step is held to.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
+
+use r8::manifest::{Manifests, ObjectKey, Role};
+use r8::plan::{
+    self, Action, Goal, Next, Observation, Observed, Outcome, Plan, Routed, RouteWrite, Seen, Wanted, next, plan,
+};
+use r8::readiness::{Health, Settled};
+use r8::render::{ApiVersion, Options, Routing, render};
+use r8::route::{Destination, Route};
+use r8::spec::{Identity, ReleaseSpec, Unknown};
+use r8::templates::Catalog;
+use r8::values::{Source, SourceName, load};
+use serde_json::Value;
+
+/// A release as it is rendered.
+#[derive(Clone)]
+pub struct Release {
+    manifests: Manifests,
+    route: Option<Route>,
+}
+
+impl Release {
+    /// Renders values.
+    pub fn parse(values: &str) -> Release {
+        let sources = [Source { name: SourceName::File("values.yaml".into()), text: values.to_owned() }];
+        let identity = Identity { release: Some("app".into()), namespace: "default".into() };
+        let catalog = Catalog::embedded();
+        let values = load(&sources).unwrap();
+        let (spec, _) = ReleaseSpec::decode(&values, &catalog, &identity, Unknown::Refuse).unwrap();
+        let rendered = render(&spec, &catalog).unwrap();
+        let route = rendered.route.clone();
+        let options = Options { routing: Routing::Both, api_version: ApiVersion::V1beta1, ready: None };
+        Release { manifests: rendered.select(&options).unwrap(), route }
+    }
+}
+
+/// How the world begins.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Start {
+    /// What was there before serves; a route is in force as soon as it is written.
+    Calm,
+    /// A route that is written is never in force.
+    NeverInForce,
+}
+
+/// A world before anything happens in it.
+pub struct World {
+    plan: Plan,
+    /// How it begins.
+    pub start: Start,
+}
+
+/// The world at one moment.
+#[derive(Clone)]
+struct Moment {
+    seen: Seen,
+    /// The live route.
+    route: Option<Value>,
+    /// What happened until now, for messages.
+    story: Vec<String>,
+    /// How many more times each version may change by itself.
+    changes: Vec<u8>,
+    /// Since when each version has had no requests.
+    free: Vec<Option<Duration>>,
+    /// Members that stopped serving while they had requests, and are not settled again.
+    stopped: BTreeSet<usize>,
+}
+
+impl World {
+    /// A cluster in which `before` was released, and a plan for `wanted`.
+    pub fn new(before: Option<&Release>, wanted: &Release, goal: Goal) -> World {
+        let release = plan::Release { name: "app".into(), namespace: "default".into() };
+        let marked = |manifests: &Manifests| -> BTreeMap<ObjectKey, Value> {
+            let mark = |manifest: &r8::manifest::Manifest| {
+                let mut object = manifest.object.clone();
+                release.mark(&mut object, manifest.role);
+                (manifest.key.clone(), object)
+            };
+            manifests.iter().map(mark).collect()
+        };
+        let live = before.map(|before| marked(&before.manifests)).unwrap_or_default();
+        let desired = marked(&wanted.manifests);
+        let objects = desired.iter().map(|(key, desired)| {
+            let observation = Observation {
+                live: live.get(key).cloned(),
+                desired: Some(desired.clone()),
+                ..Observation::default()
+            };
+            (key.clone(), observation)
+        });
+        let left = live.iter().filter(|(key, _)| !desired.contains_key(*key));
+        let observed = Observed {
+            objects: objects.collect(),
+            left: left.map(|(key, object)| (key.clone(), object.clone())).collect(),
+            ..Observed::default()
+        };
+        let wanted = Wanted { manifests: wanted.manifests.clone(), route: wanted.route.clone() };
+        let plan = plan(&wanted, &observed, &release, &goal);
+        assert_eq!(plan.refusals, []);
+        World { plan, start: Start::Calm }
+    }
+
+    fn moment(&self) -> Moment {
+        let members = &self.plan.members;
+        let exists = |member: &plan::Member| {
+            let created = |key: &ObjectKey| self.plan.change(key).is_some_and(|change| change.action == Action::Create);
+            !member.objects.iter().any(created)
+        };
+        let health = members.iter().map(|member| if exists(member) { settled() } else { Health::absent() }).collect();
+        Moment {
+            seen: Seen {
+                health,
+                since: vec![Duration::ZERO; members.len()],
+                in_force: Some(Duration::ZERO),
+                ..Seen::default()
+            },
+            route: self.plan.before.clone(),
+            story: Vec::new(),
+            changes: vec![2; members.len()],
+            free: members.iter().map(|member| (!member.routed).then_some(Duration::ZERO)).collect(),
+            stopped: BTreeSet::new(),
+        }
+    }
+
+    /// The share of each member in a route: of the requests that no match names, or of those that one names.
+    fn shares(&self, route: Option<&Value>) -> Vec<f64> {
+        let mut shares = vec![0.0; self.plan.members.len()];
+        let Some(route) = route else { return shares };
+        let istio = route["spec"]["http"].is_array();
+        let rules = if istio { &route["spec"]["http"] } else { &route["spec"]["rules"] };
+        for rule in rules.as_array().unwrap() {
+            let list = rule[if istio { "route" } else { "backendRefs" }].as_array().unwrap();
+            let weight = |item: &Value| match (list.len(), item["weight"].as_f64()) {
+                (1, _) => 1.0,
+                (_, Some(weight)) => weight,
+                (_, None) => f64::from(u8::from(!istio)),
+            };
+            let sum: f64 = list.iter().map(weight).sum();
+            assert!(sum > 0.0, "a split of nothing: {rule}");
+            for item in list {
+                let place = destination(item, istio);
+                let found: Vec<usize> =
+                    (0..shares.len()).filter(|index| self.plan.members[*index].is(&place)).collect();
+                assert_eq!(found.len(), 1, "{place:?} is no version");
+                shares[found[0]] = f64::max(shares[found[0]], weight(item) / sum);
+            }
+            if let Some(host) = rule["mirror"]["host"].as_str() {
+                let place = destination(&serde_json::json!({"destination": {"host": host}}), true);
+                let found = (0..shares.len()).find(|index| self.plan.members[*index].is(&place)).unwrap();
+                shares[found] = f64::max(shares[found], rule["mirrorPercentage"]["value"].as_f64().unwrap() / 100.0);
+            }
+        }
+        shares
+    }
+
+    fn is_settled(&self, moment: &Moment, index: usize) -> bool {
+        let written = |key: &ObjectKey| {
+            let change = self.plan.change(key);
+            change.is_none_or(|change| change.action == Action::Unchanged) || moment.seen.done.contains_key(key)
+        };
+        moment.seen.health[index].settled == Settled::Yes && self.plan.members[index].objects.iter().all(written)
+    }
+
+    fn fail(&self, moment: &Moment, rule: &str) -> ! {
+        panic!("{rule}\n{}\nhealth: {:?}", moment.story.join("\n"), moment.seen.health)
+    }
+
+    /// Traffic rule 1, for a route that is written now.
+    fn check_route(&self, moment: &Moment, new: &Value) {
+        let (old, new) = (self.shares(moment.route.as_ref()), self.shares(Some(new)));
+        let serving = |index: usize| moment.seen.health[index].serving;
+        // A share is free when its version does not serve; it comes back later to others than those that had it.
+        let freed = (0..old.len()).any(|index| old[index] > 0.0 && !serving(index))
+            || moment.stopped.iter().any(|index| old[*index] == 0.0);
+        for index in 0..new.len() {
+            if new[index] <= old[index] + 1e-9 || self.is_settled(moment, index) {
+                continue;
+            }
+            let nothing = (0..new.len()).all(|other| !serving(other));
+            let primary = self.plan.members[index].index == Some(0) && nothing;
+            // What others gave up when they were taken out for an interrupting write comes back too.
+            let lent = matches!(&moment.seen.routed, Routed::Without(_)) && serving(index);
+            if !(serving(index) && (freed || lent || self.interrupts(moment))) && !primary {
+                self.fail(moment, &format!("rule 1: {} gets {} instead of {}", self.plan.members[index].name, new[index], old[index]));
+            }
+        }
+    }
+
+    /// Whether a write that interrupts a version is still to come: then its share moves first.
+    fn interrupts(&self, moment: &Moment) -> bool {
+        let open = |member: &plan::Member| member.objects.iter().any(|key| !moment.seen.done.contains_key(key));
+        self.plan.members.iter().any(|member| member.interrupts && open(member))
+    }
+
+    /// Every order of events from this moment; gives the ways in which it ended.
+    fn go(&self, moment: Moment, known: &mut HashSet<String>, ends: &mut Vec<Outcome>) {
+        let mut moment = moment;
+        loop {
+            assert!(moment.story.len() < 200, "no end: {}", moment.story.join("\n"));
+            let step = next(&self.plan, &moment.seen);
+            moment.story.push(format!("{:?} {step:?}", moment.seen.now));
+            match step {
+                Next::End(outcome) => {
+                    self.check_end(&moment, &outcome);
+                    if !ends.contains(&outcome) {
+                        ends.push(outcome);
+                    }
+                    return;
+                }
+                Next::Write(keys) => self.write(&mut moment, &keys),
+                Next::Route(write) => self.write_route(&mut moment, &write),
+                Next::Delete(keys) => self.delete(&mut moment, &keys),
+                Next::Silence(_) | Next::Untie => panic!("there is no controller here"),
+                Next::Watch(until) => {
+                    self.check_relief(&moment);
+                    assert!(until > moment.seen.now, "it waits for nothing: {}", moment.story.join("\n"));
+                    if !known.insert(self.summary(&moment)) {
+                        return;
+                    }
+                    for index in 0..self.plan.members.len() {
+                        for (name, health) in self.changes(&moment, index) {
+                            let mut other = moment.clone();
+                            other.seen.now += Duration::from_millis(10);
+                            other.story.push(format!("  {} is {name}", self.plan.members[index].name));
+                            self.becomes(&mut other, index, health);
+                            other.changes[index] -= 1;
+                            self.go(other, known, ends);
+                        }
+                    }
+                    moment.seen.now = until;
+                    moment.story.push("  time passes".into());
+                }
+            }
+        }
+    }
+
+    /// What decides what comes next, apart from the exact times.
+    fn summary(&self, moment: &Moment) -> String {
+        let seen = &moment.seen;
+        let drained = |since: Option<Duration>| since.map(|since| seen.now >= since + self.plan.goal.drain);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {}",
+            seen.done.keys().collect::<Vec<_>>(),
+            seen.health,
+            seen.routed,
+            drained(seen.in_force),
+            moment.changes,
+            moment.stopped,
+            seen.now >= self.plan.goal.timeout
+        )
+    }
+
+    /// What a version can become by itself.
+    fn changes(&self, moment: &Moment, index: usize) -> Vec<(&'static str, Health)> {
+        let now = &moment.seen.health[index];
+        if moment.changes[index] == 0 || *now == Health::absent() {
+            return Vec::new();
+        }
+        let mut all = vec![("settled", settled()), ("down", down()), ("failed", failed(now.serving))];
+        all.retain(|(_, health)| health != now);
+        all
+    }
+
+    fn becomes(&self, moment: &mut Moment, index: usize, health: Health) {
+        let share = self.shares(moment.route.as_ref())[index];
+        if !health.serving && share > 0.0 {
+            moment.stopped.insert(index);
+        }
+        moment.seen.health[index] = health;
+        moment.seen.since[index] = moment.seen.now;
+        if self.is_settled(moment, index) {
+            moment.stopped.remove(&index);
+        }
+    }
+
+    fn write(&self, moment: &mut Moment, keys: &[ObjectKey]) {
+        let shares = self.shares(moment.route.as_ref());
+        for key in keys {
+            moment.seen.done.insert(key.clone(), moment.seen.now);
+        }
+        for (index, member) in self.plan.members.iter().enumerate() {
+            if !member.objects.iter().any(|key| keys.contains(key)) {
+                continue;
+            }
+            let others = (0..shares.len()).any(|other| other != index && moment.seen.health[other].serving && shares[other] > 0.0);
+            if member.interrupts && shares[index] > 0.0 && others && self.plan.warnings.is_empty() {
+                self.fail(moment, &format!("rule 2: {} is interrupted with requests", member.name));
+            }
+            if member.interrupts && shares[index] == 0.0 {
+                self.check_free(moment, index);
+            }
+            if member.model {
+                let health = if member.routed && !member.interrupts { serving() } else { down() };
+                // What was down stays so until its new spec is loaded.
+                let health = if moment.seen.health[index].serving { health } else { down() };
+                moment.seen.health[index] = health;
+                moment.seen.since[index] = moment.seen.now;
+            }
+        }
+    }
+
+    fn write_route(&self, moment: &mut Moment, write: &RouteWrite) {
+        let new = match write {
+            RouteWrite::Without(out) => self.plan.previous_without(out).unwrap(),
+            RouteWrite::Wanted(weights) => self.plan.route.as_ref().unwrap().at(weights).unwrap().object,
+        };
+        self.check_route(moment, &new);
+        let before = self.shares(moment.route.as_ref());
+        let after = self.shares(Some(&new));
+        for index in 0..after.len() {
+            moment.free[index] = match (before[index] > 0.0, after[index] > 0.0) {
+                (_, true) => None,
+                (true, false) => Some(moment.seen.now),
+                (false, false) => moment.free[index],
+            };
+        }
+        moment.route = Some(new);
+        moment.seen.routed = match write {
+            RouteWrite::Without(out) => Routed::Without(out.clone()),
+            RouteWrite::Wanted(weights) => Routed::Wanted(weights.clone()),
+        };
+        if let Some(route) = &self.plan.route {
+            moment.seen.done.insert(route.key().clone(), moment.seen.now);
+        }
+        moment.seen.in_force = (self.start == Start::Calm).then_some(moment.seen.now);
+    }
+
+    fn delete(&self, moment: &mut Moment, keys: &[ObjectKey]) {
+        for (index, member) in self.plan.members.iter().enumerate() {
+            if member.objects.iter().any(|key| keys.contains(key)) {
+                if self.shares(moment.route.as_ref())[index] > 0.0 {
+                    self.fail(moment, &format!("rule 4: {} is deleted with requests", member.name));
+                }
+                self.check_free(moment, index);
+            }
+        }
+        for key in keys {
+            moment.seen.done.insert(key.clone(), moment.seen.now);
+        }
+    }
+
+    /// Requests have had the time of `--drain` to leave a version.
+    fn check_free(&self, moment: &Moment, index: usize) {
+        let free = moment.free[index];
+        if !free.is_some_and(|since| since.is_zero() || moment.seen.now >= since + self.plan.goal.drain) {
+            self.fail(moment, &format!("{} still has requests on their way", self.plan.members[index].name));
+        }
+    }
+
+    /// Traffic rule 2: who waits has no version in the split that does not serve while another one does.
+    fn check_relief(&self, moment: &Moment) {
+        let Some(route) = &moment.route else { return };
+        let rules = route["spec"]["http"].as_array().or(route["spec"]["rules"].as_array()).unwrap();
+        let key = if route["spec"]["http"].is_array() { "route" } else { "backendRefs" };
+        for rule in rules {
+            let list = rule[key].as_array().unwrap();
+            let serves = |item: &Value| {
+                let place = destination(item, key == "route");
+                let index = (0..self.plan.members.len()).find(|index| self.plan.members[*index].is(&place)).unwrap();
+                moment.seen.health[index].serving
+            };
+            let weighs = |item: &&Value| item["weight"] != 0;
+            let states: Vec<bool> = list.iter().filter(weighs).map(serves).collect();
+            if states.contains(&true) && states.contains(&false) {
+                self.fail(moment, "rule 2: requests go to a version that does not serve");
+            }
+        }
+    }
+
+    fn check_end(&self, moment: &Moment, outcome: &Outcome) {
+        let changes = || self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
+        match outcome {
+            Outcome::Done => {
+                for change in changes() {
+                    let route = change.role == Some(Role::Route);
+                    if !route && !moment.seen.done.contains_key(&change.key) {
+                        self.fail(moment, &format!("the end, and {} is not done", change.key));
+                    }
+                }
+                for (index, member) in self.plan.members.iter().enumerate() {
+                    let awaited = member.index.is_some() && member.weight > 0 && !self.plan.changes_nothing();
+                    if awaited && !self.is_settled(moment, index) && self.plan.goal.wait {
+                        // It was settled once; what happens after the route is written is no more awaited.
+                        assert!(matches!(moment.seen.routed, Routed::Wanted(_) | Routed::AsBefore));
+                    }
+                }
+            }
+            Outcome::NotReady(late) => {
+                if late.is_empty() {
+                    self.fail(moment, "not ready, and nobody is late");
+                }
+                for change in changes().filter(|change| change.action == Action::Delete) {
+                    if moment.seen.done.contains_key(&change.key) {
+                        self.fail(moment, &format!("not ready, and {} is deleted", change.key));
+                    }
+                }
+            }
+            Outcome::NotInForce | Outcome::NotFollowed | Outcome::Remains(..) => {}
+        }
+    }
+}
+
+/// Goes through every order of events; gives the ways in which it ended.
+pub fn all_orders(world: &World) -> Vec<Outcome> {
+    let (mut known, mut ends) = (HashSet::new(), Vec::new());
+    world.go(world.moment(), &mut known, &mut ends);
+    ends
+}
+
+fn settled() -> Health {
+    Health { serving: true, settled: Settled::Yes, failed: None, why: String::new() }
+}
+
+fn serving() -> Health {
+    Health { serving: true, settled: Settled::No, failed: None, why: "old".into() }
+}
+
+fn down() -> Health {
+    Health { serving: false, settled: Settled::No, failed: None, why: "down".into() }
+}
+
+fn failed(serving: bool) -> Health {
+    Health { serving, settled: Settled::No, failed: Some("broken".into()), why: "broken".into() }
+}
+
+/// Where one item of a list sends requests; written here apart from the code.
+fn destination(item: &Value, istio: bool) -> Destination {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if !istio {
+        return Destination { service: text(&item["name"]), namespace: text(&item["namespace"]), label: None };
+    }
+    let host = text(&item["destination"]["host"]);
+    let mut labels = host.split('.').map(str::to_owned);
+    let label = item["headers"]["request"]["set"]["mm-vmodel-id"].as_str().map(str::to_owned);
+    Destination { service: labels.next().unwrap(), namespace: labels.next().unwrap_or_default(), label }
+}
