@@ -322,11 +322,17 @@ impl State<'_> {
         self.plan.before.is_none()
     }
 
-    /// The weights of the settled versions.
+    /// The weights of the settled versions, and of those that have a share of this route and still serve.
     fn weights(&self, route: &Route) -> Vec<u32> {
-        let settled: BTreeSet<usize> =
-            self.wanted().filter(|index| self.settled(*index)).filter_map(|index| self.member(index).index).collect();
-        route.in_force(|index| settled.contains(&index))
+        let keeps = |at: usize| match &self.seen.routed {
+            Routed::Wanted(live) => live.get(at).is_some_and(|weight| *weight > 0),
+            _ => false,
+        };
+        let ready = |index: &usize| {
+            self.settled(*index) || (self.serving(*index) && self.member(*index).index.is_some_and(keeps))
+        };
+        let ready: BTreeSet<usize> = self.wanted().filter(ready).filter_map(|index| self.member(index).index).collect();
+        route.in_force(|index| ready.contains(&index))
     }
 
     /// Waits until the versions are settled; none when that is so.

@@ -175,6 +175,12 @@ impl World {
         // A share is free when its version does not serve; it comes back later to others than those that had it.
         let freed = (0..old.len()).any(|index| old[index] > 0.0 && !serving(index))
             || moment.stopped.iter().any(|index| old[*index] == 0.0);
+        for (index, member) in self.plan.members.iter().enumerate() {
+            let keeps = member.index.is_some() && member.weight > 0 && serving(index) && !self.is_settled(moment, index);
+            if keeps && old[index] > 0.0 && new[index] == 0.0 && !self.interrupts(moment) {
+                self.fail(moment, &format!("rule 2: {} serves and loses its share", member.name));
+            }
+        }
         for index in 0..new.len() {
             if new[index] <= old[index] + 1e-9 || self.is_settled(moment, index) {
                 continue;
