@@ -5,3 +5,6 @@ mod build;
 mod diff;
 mod ground;
 mod harness;
+mod recorder;
+mod rules;
+mod shares;

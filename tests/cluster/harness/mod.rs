@@ -17,6 +17,8 @@ mod assets;
 mod crds;
 mod namespace;
 mod player;
+mod recorder;
+mod rules;
 mod sequence;
 mod start;
 
@@ -30,6 +32,8 @@ use kube::{Client, Config};
 
 pub use namespace::{Ask, Namespace, named};
 pub use player::Player;
+pub use recorder::{Event, Happened, Recorder, Recording};
+pub use rules::{Reading, Rules, assert_traffic_rules, read, violations};
 pub use sequence::{Sequence, Wait, files};
 
 /// The longest that a test waits for something that must come.
