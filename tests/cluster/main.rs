@@ -5,6 +5,8 @@ mod build;
 mod diff;
 mod ground;
 mod harness;
+mod proxy;
 mod recorder;
+mod requests;
 mod rules;
 mod shares;

@@ -17,6 +17,7 @@ mod assets;
 mod crds;
 mod namespace;
 mod player;
+mod proxy;
 mod recorder;
 mod rules;
 mod sequence;
@@ -32,6 +33,7 @@ use kube::{Client, Config};
 
 pub use namespace::{Ask, Namespace, named};
 pub use player::Player;
+pub use proxy::{Fault, Proxy, What, depth};
 pub use recorder::{Event, Happened, Recorder, Recording};
 pub use rules::{Reading, Rules, assert_traffic_rules, read, violations};
 pub use sequence::{Sequence, Wait, files};
