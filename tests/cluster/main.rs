@@ -5,8 +5,11 @@ mod build;
 mod diff;
 mod ground;
 mod harness;
+mod iter8;
 mod proxy;
 mod recorder;
 mod requests;
 mod rules;
 mod shares;
+#[path = "../parts/wanted.rs"]
+mod wanted;

@@ -15,6 +15,7 @@
 
 mod assets;
 mod crds;
+mod iter8;
 mod namespace;
 mod player;
 mod proxy;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+pub use iter8::Iter8;
 pub use namespace::{Ask, Namespace, named};
 pub use player::Player;
 pub use proxy::{Fault, Proxy, What, depth};
@@ -140,7 +142,12 @@ impl Cluster {
 
     /// r8 as it is called here: this cluster, and nothing of the caller's environment that it would heed.
     pub fn r8(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_r8"));
+        self.command(Path::new(env!("CARGO_BIN_EXE_r8")))
+    }
+
+    /// A program that talks to this cluster, without what the caller's environment says to Helm.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("HELM_") || name == "CI") {
                 command.env_remove(name);
