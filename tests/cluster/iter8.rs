@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::{Cluster, Iter8, Namespace, cluster_with_controllers, eventually, read};
-use crate::wanted::wanted;
+use crate::parts::wanted;
 
 /// A release of some versions, named after what it is.
 struct Release<'a> {

@@ -1,13 +1,15 @@
 //! The recorder misses nothing, whatever the kind, and orders what it saw; its recordings are judged as those made by hand.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Event, Happened, Player, Recorder, Recording, Rules, Wait, assert_traffic_rules, cluster, cluster_with_controllers,
-    named, violations,
+    Event, Happened, Player, Recorder, Recording, Rules, Wait, assert_istio_takes, assert_traffic_rules, cluster,
+    cluster_with_controllers, named, violations,
 };
+use crate::parts::wanted;
 
 /// Kind, name and what happened, for the objects of a name.
 fn story(recording: &Recording, wanted: &str) -> Vec<(String, Happened)> {
@@ -86,4 +88,30 @@ async fn a_standard_model_may_have_a_route_once_its_new_template_is_rolled_out()
     }
     turns.dedup();
     assert_eq!(turns, [false, true, false, true]);
+}
+
+#[tokio::test]
+async fn istio_judges_every_recorded_route() {
+    if !wanted() {
+        return;
+    }
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("judged", &[]).await;
+    let route = |weights: [u32; 2]| {
+        let to = |name: &str, weight: u32| json!({"destination": {"host": name}, "weight": weight});
+        json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService", "metadata": {"name": "shop"},
+               "spec": {"hosts": ["shop"], "http": [{"route": [to("a", weights[0]), to("b", weights[1])]}]}})
+    };
+    let recorder = Recorder::start(cluster, &namespace.name);
+    for weights in [[1, 0], [0, 0], [2, 0]] {
+        namespace.apply_as("helm", &route(weights)).await;
+    }
+    let recording = recorder.stop();
+    let refused = |events: &[Event]| {
+        let recording = Recording { events: events.to_vec() };
+        catch_unwind(AssertUnwindSafe(|| assert_istio_takes(&recording))).is_err()
+    };
+    let judged: Vec<bool> = recording.events.iter().map(|event| refused(std::slice::from_ref(event))).collect();
+    assert_eq!(judged, [false, true, false]);
+    assert!(refused(&recording.events));
 }

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 
 use super::Cluster;
-use crate::build::build;
+use crate::parts::build;
 
 /// A controller that runs until it is dropped; what it made stays.
 ///

@@ -15,6 +15,7 @@
 
 mod assets;
 mod crds;
+mod istio;
 mod iter8;
 mod namespace;
 mod player;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+pub use istio::assert_istio_takes;
 pub use iter8::Iter8;
 pub use namespace::{Ask, Namespace, named};
 pub use player::Player;

@@ -56,6 +56,21 @@ pub enum Happened {
     Deleted,
 }
 
+impl Recording {
+    /// The routes as they were written, each specification once.
+    pub fn routes(&self) -> Vec<&Value> {
+        let mut routes: Vec<&Value> = Vec::new();
+        for event in self.events.iter().filter(|event| event.happened == Happened::Written) {
+            let route = &event.object;
+            let is_route = matches!(named(route).0, "VirtualService" | "HTTPRoute");
+            if is_route && routes.iter().all(|known| known["spec"] != route["spec"]) {
+                routes.push(route);
+            }
+        }
+        routes
+    }
+}
+
 impl Recorder {
     /// Begins to record; on return everything is listed, and what happens from now on is recorded.
     ///

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Absence, Cluster, Origin, assets, client, crds};
-use crate::build::build;
+use crate::parts::build;
 
 pub(super) fn start() -> Result<Cluster, Absence> {
     if let Some(kubeconfig) = std::env::var_os("R8_TEST_KUBECONFIG") {
