@@ -8,26 +8,15 @@ use super::release::{Application, ReleaseSpec};
 use super::version::Context;
 use super::walk::{Walk, join};
 use super::{Identity, traffic};
-use crate::templates::{Form, KeyRule, StrategyRule, nearest};
+use crate::templates::{Form, KeyRule, STRATEGIES, StrategyRule, nearest};
 use crate::values::{Node, Origin};
 
 /// Builds the release; none when a mistake already reported leaves nothing to build on.
 pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<ReleaseSpec> {
     let node = root.get("application")?;
-    let release = release_name(node, identity, walk);
+    let Names { release, release_namespace, namespace } = names(node, identity, walk);
     let metadata = node.get("metadata");
     let text = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Node::as_str);
-    let release_namespace = Namespace::parse(&identity.namespace);
-    if let Err(rule) = release_namespace {
-        let problem = Problem::Name { name: identity.namespace.clone(), what: "namespace", rule };
-        walk.error(problem, None, "", None);
-    }
-    let namespace = text("namespace").unwrap_or(&identity.namespace).to_owned();
-    if namespace != identity.namespace {
-        let origin = metadata.and_then(|metadata| metadata.get("namespace")).map(|node| node.origin);
-        let problem = Problem::TwoNamespaces { release: identity.namespace.clone(), objects: namespace.clone() };
-        walk.warn(problem, origin, "application.metadata.namespace", None);
-    }
     let name = text("name").or_else(|| release.as_ref().map(ReleaseName::as_str)).map(str::to_owned);
     if let Some(name) = &name {
         application_name(name, metadata.and_then(|metadata| metadata.get("name")).unwrap_or(node).origin, walk);
@@ -56,11 +45,47 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     known.then_some(())?;
     Some(ReleaseSpec {
         name: release?,
-        namespace: release_namespace.ok()?,
+        namespace: release_namespace?,
         environment: walk.environment.clone(),
         settings,
         application,
     })
+}
+
+/// Judges what [`build`] would of a release whose environment nobody knows.
+pub(super) fn without_environment(root: &Node, identity: &Identity, walk: &mut Walk<'_>) {
+    let Some(node) = root.get("application") else { return };
+    names(node, identity, walk);
+    let Some(given) = node.get("strategy") else { return };
+    if let Some(strategy) = given.as_str().filter(|strategy| !STRATEGIES.contains(strategy)) {
+        let hint = nearest(strategy, &STRATEGIES);
+        let problem = Problem::NoStrategy(strategy.to_owned());
+        walk.error(problem, Some(given.origin), "application.strategy", Some(hint));
+    }
+}
+
+/// What a release and its objects are called.
+struct Names {
+    release: Option<ReleaseName>,
+    release_namespace: Option<Namespace>,
+    /// The namespace of the application's objects.
+    namespace: String,
+}
+
+fn names(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Names {
+    let release = release_name(node, identity, walk);
+    let release_namespace = Namespace::parse(&identity.namespace);
+    if let Err(rule) = release_namespace {
+        let problem = Problem::Name { name: identity.namespace.clone(), what: "namespace", rule };
+        walk.error(problem, None, "", None);
+    }
+    let given = node.get("metadata").and_then(|metadata| metadata.get("namespace"));
+    let namespace = given.and_then(Node::as_str).unwrap_or(&identity.namespace).to_owned();
+    if namespace != identity.namespace {
+        let problem = Problem::TwoNamespaces { release: identity.namespace.clone(), objects: namespace.clone() };
+        walk.warn(problem, given.map(|node| node.origin), "application.metadata.namespace", None);
+    }
+    Names { release, release_namespace: release_namespace.ok(), namespace }
 }
 
 fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<ReleaseName> {

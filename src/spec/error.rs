@@ -107,6 +107,9 @@ pub enum Problem {
         /// The strategy.
         strategy: String,
     },
+    /// A strategy that r8 does not know in any environment.
+    #[error("no environment has strategy `{0}`")]
+    NoStrategy(String),
     /// The release has no name.
     #[error("the release has no name")]
     NoName,

@@ -54,7 +54,11 @@ impl ReleaseSpec {
         unknown: Unknown,
     ) -> Result<(ReleaseSpec, Vec<SpecWarning>), SpecErrors> {
         let root = values.root();
-        let environment = environment(root, catalog).map_err(|error| SpecErrors(vec![*error]))?;
+        let (environment, fault) = match environment(root, catalog) {
+            Ok(environment) => (environment, None),
+            // What does not depend on the environment is judged all the same, so that a file is repaired once.
+            Err(fault) => (catalog.undecided(), Some(*fault)),
+        };
         let given = root.get("application").and_then(Node::as_map).into_iter().flatten();
         let given = given.filter(|(_, entry)| entry.value.kind != Kind::Null);
         let mut walk = walk::Walk {
@@ -66,7 +70,14 @@ impl ReleaseSpec {
             warnings: Vec::new(),
         };
         walk.map(root, "", "");
-        let spec = build::build(root, identity, &mut walk);
+        let spec = match fault {
+            None => build::build(root, identity, &mut walk),
+            Some(fault) => {
+                walk.errors.push(fault);
+                build::without_environment(root, identity, &mut walk);
+                None
+            }
+        };
         let walk::Walk { mut errors, mut warnings, .. } = walk;
         for list in [&mut errors, &mut warnings] {
             list.sort_by_key(|error| error.origin.map(|origin| (origin.source, origin.line, origin.column)));
@@ -90,23 +101,22 @@ fn once(list: &mut Vec<SpecError>) {
     *list = kept;
 }
 
-/// Finds the environment, without which no other key can be judged.
+/// Finds the environment, which says how most other keys are judged.
 fn environment(root: &Node, catalog: &Catalog) -> Result<crate::templates::Environment, Box<SpecError>> {
-    let error = |problem, node: Option<&Node>, hint| {
-        let origin = node.map(|node| node.origin);
-        Box::new(SpecError { problem, origin, path: Some("environment".into()), hint: Some(hint) })
-    };
     let names = catalog.names();
+    let error = |problem, origin, hint| Box::new(SpecError { problem, origin, path: None, hint: Some(hint) });
     let Some(node) = root.get("environment") else {
         let hint = format!("write `environment: NAME`, one of {}", names.join(", "));
-        return Err(error(Problem::Missing("environment".into()), None, hint));
+        return Err(error(Problem::Missing("environment".into()), walk::absent(root, "environment"), hint));
+    };
+    let error = |problem, hint| {
+        let path = Some("environment".into());
+        Box::new(SpecError { path, ..*error(problem, Some(node.origin), hint) })
     };
     let Some(name) = node.as_str() else {
         let found = forms::describe(node);
         let problem = Problem::Type { key: "environment".into(), expected: "a string".into(), found };
-        return Err(error(problem, Some(node), format!("choose one of {}", names.join(", "))));
+        return Err(error(problem, format!("choose one of {}", names.join(", "))));
     };
-    catalog
-        .environment(name)
-        .map_err(|_| error(Problem::UnknownEnvironment(name.to_owned()), Some(node), nearest(name, &names)))
+    catalog.environment(name).map_err(|_| error(Problem::UnknownEnvironment(name.to_owned()), nearest(name, &names)))
 }

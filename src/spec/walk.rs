@@ -115,7 +115,10 @@ impl Walk<'_> {
             .collect();
         for (key, unless) in rules {
             let present = |key: &str| map.get(key).is_some_and(|entry| !is_empty(&entry.value));
-            if present(&key) || unless.as_deref().is_some_and(present) || self.inherited(pattern, &key) {
+            // What a map without entries lacks has been said.
+            let form = self.environment.table.keys.get(&join(pattern, &key)).map(|rule| rule.form);
+            let judged = form == Some(Form::Map) && map.get(&key).is_some_and(|entry| entry.value.as_map().is_some());
+            if judged || present(&key) || unless.as_deref().is_some_and(present) || self.inherited(pattern, &key) {
                 continue;
             }
             let place = join(path, &key);
@@ -127,8 +130,7 @@ impl Walk<'_> {
                 Some(unless) => Problem::MissingUnless { path: place, unless },
                 None => Problem::Missing(place),
             };
-            let origin = (node.origin.line > 0).then_some(node.origin);
-            self.error(problem, origin, path, hint);
+            self.error(problem, absent(node, &key), path, hint);
         }
     }
 
@@ -206,6 +208,14 @@ impl Walk<'_> {
 /// `path` with one more key.
 pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// Where to say that a key of a map is absent: at the `null` that takes its place, else at the map itself; none for a map
+/// that nobody has written.
+pub(super) fn absent(map: &Node, key: &str) -> Option<Origin> {
+    let null = map.as_map().and_then(|map| map.get(key)).filter(|entry| entry.value.kind == Kind::Null);
+    let origin = null.map_or(map.origin, |entry| entry.value.origin);
+    (origin.line > 0).then_some(origin)
 }
 
 fn some(path: &str) -> Option<String> {

@@ -225,6 +225,21 @@ impl Catalog {
         Ok(Environment { name: name.to_owned(), table: table.into_owned(), folders })
     }
 
+    /// What can be judged while nobody knows which environment is meant: the shared keys, and beside them, whatever their
+    /// values, the keys that any environment has.
+    ///
+    /// It has no name, no strategy and no template.
+    pub fn undecided(&self) -> Environment {
+        let mut keys = self.table(SHARED).map(|table| table.into_owned().keys).unwrap_or_default();
+        let others = self.names().into_iter().filter_map(|name| self.environment(&name).ok());
+        for (key, rule) in others.flat_map(|environment| environment.table.keys) {
+            keys.entry(key).or_insert_with(|| KeyRule::anything(rule.doc));
+        }
+        // Whoever asks has found out what is wrong with it.
+        keys.insert("environment".into(), KeyRule::anything(String::new()));
+        Environment { name: String::new(), table: Table { keys, ..Table::default() }, folders: Vec::new() }
+    }
+
     fn table(&self, name: &str) -> Option<Cow<'_, Table>> {
         if let Some(table) = self.tables.get(name) {
             return Some(Cow::Borrowed(table));

@@ -51,7 +51,13 @@ pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
         let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
         let done = match &source.name {
             SourceName::File(_) | SourceName::Stdin => {
-                yaml::read(text, number, &mut warnings).map(|node| merge::merge(&mut root, node))
+                yaml::read(text, number, &mut warnings).map(|node| {
+                    // What is missing from all values is missing from the first file.
+                    if root.origin == origin {
+                        root.origin = node.origin;
+                    }
+                    merge::merge(&mut root, node);
+                })
             }
             SourceName::Set(_) => set::apply(&mut root, &source.text, number, set::Typing::Typed),
             SourceName::SetString(_) => set::apply(&mut root, &source.text, number, set::Typing::Text),

@@ -46,7 +46,12 @@ pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -
             let Some(document) = reader.take() else { continue };
             match document.kind {
                 Kind::Null => {}
-                Kind::Map(_) => merge::merge(&mut root, document),
+                Kind::Map(_) => {
+                    if root.origin == start {
+                        root.origin = document.origin;
+                    }
+                    merge::merge(&mut root, document);
+                }
                 _ => {
                     let problem = ValuesProblem::Root(kind_name(&document));
                     return Err(ValuesError { problem, origin: document.origin });
