@@ -44,6 +44,9 @@ pub enum ValuesProblem {
         /// Where it stands first.
         first: Origin,
     },
+    /// A key that stands twice in one object of a JSON argument.
+    #[error("key `{0}` appears twice")]
+    TwiceInJson(String),
     /// A key that is no scalar, or null.
     #[error("a key must be a text, found {0}")]
     Key(&'static str),
@@ -180,7 +183,7 @@ impl ValuesError {
     /// How to repair it.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
-            ValuesProblem::Twice { .. } => Some("drop one of them".into()),
+            ValuesProblem::Twice { .. } | ValuesProblem::TwiceInJson(_) => Some("drop one of them".into()),
             ValuesProblem::Yaml(message) if message.contains("tab") => Some("indent with spaces".into()),
             ValuesProblem::Root(_) => Some("write `environment: NAME` and `application:` at the left margin".into()),
             ValuesProblem::Separator(_) => Some("a separator is `---` alone on its line".into()),

@@ -205,6 +205,8 @@ mod tests {
         assert_eq!(json(&["{\"\u{e9}\u{e9}\u{e9}\": x}"]), Err(9));
         assert_eq!(json(&["{\"a\":\n x}"]), Err(8));
         assert_eq!(json(&["{\"a\": 1} x"]), Err(10));
+        assert_eq!(json(&["b=1", "a={\"b\":\n[{\"\u{e9}\\\"\": 1, \"\u{e9}\\\"\" : 2}]}"]), Err(21));
+        assert_eq!(json(&["a=1b"]), Err(4));
     }
 
     #[test]
