@@ -182,7 +182,10 @@ fn each(mut check: impl FnMut(&str, &str, &[u32], &Route, &[bool])) -> usize {
         for strategy in environment.strategies.iter().filter(|strategy| *strategy != "none") {
             let most = if strategy == "mirror" { 2 } else { 4 };
             for versions in 1..=most {
-                for wanted in wanted(versions) {
+                // A mirror that copies nothing is refused.
+                for wanted in
+                    wanted(versions).into_iter().filter(|wanted| strategy != "mirror" || wanted.get(1) != Some(&0))
+                {
                     let rendered = rendered(&environment.name, strategy, &wanted);
                     let route = rendered.route.expect("a strategy other than none has a route");
                     for subset in 0..1_u32 << versions {

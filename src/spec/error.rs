@@ -157,6 +157,9 @@ pub enum Problem {
     /// No version would receive requests.
     #[error("every weight is 0, so that no version would receive requests")]
     NoWeight,
+    /// A mirror that copies no request.
+    #[error("the candidate's weight is 0, so that nothing would be mirrored")]
+    NothingMirrored,
     /// More versions than the strategy or the route's kind takes.
     #[error("{what} takes at most {most}, found {found}")]
     TooMany {

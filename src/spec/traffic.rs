@@ -54,6 +54,16 @@ pub(super) fn check(node: &Node, list: &[Node], application: &Application, walk:
             walk.error(Problem::NoWeight, origin, "application.versions", Some(hint.into()));
         }
     }
+    // Where the sum is not read, the primary's weight is not either: what is left is a mirror's percentage.
+    if rule.weights.as_ref().is_some_and(|weights| weights.sum.is_none())
+        && let [_, candidates @ ..] = application.versions.as_slice()
+        && !candidates.is_empty()
+        && candidates.iter().all(|version| version.weight == 0)
+    {
+        let weight = list.get(1).and_then(|node| node.get("weight")).map(|node| node.origin);
+        let hint = "give the candidate a weight from 1 to 100, or take it out";
+        walk.error(Problem::NothingMirrored, weight, "application.versions[1].weight", Some(hint.into()));
+    }
     let total: usize = application.versions.iter().map(|version| matches_of(version.matches.as_ref())).sum();
     // The rule of the primary has a match by default.
     if is_gateway && rule.matches.is_some() && total + 1 > MAX_MATCHES {
