@@ -61,50 +61,56 @@ pub(super) fn excerpt(mut marks: Vec<Mark<'_>>, paint: (&str, &str)) -> String {
 }
 
 /// The part of a line that is shown, the columns before its signs, and how many signs there are.
+///
+/// A line may have millions of characters: they are counted, and only those that are shown are kept.
 fn shown(mark: &Mark<'_>) -> (String, usize, usize) {
     let line = mark.line.trim_end();
-    let visible = mark.visible.unwrap_or(usize::MAX);
-    let mut cells: Vec<(String, usize)> = line.chars().take(visible).map(cell).collect();
-    let start = (mark.column.max(1) as usize - 1).min(cells.len());
-    let end = start.saturating_add(mark.length as usize).min(cells.len());
-    let hides = line.chars().nth(cells.len()).is_some();
-    let width = |cells: &[(String, usize)]| cells.iter().map(|(_, width)| width).sum::<usize>();
-    let columns = |from: usize, to: usize| width(cells.get(from..to).unwrap_or_default());
-    let hidden = HIDDEN.chars().count();
-    let mut before = columns(0, start);
-    let mut signs = columns(start, end) + if hides && end == cells.len() { hidden } else { 0 };
-    if hides {
-        cells.extend(HIDDEN.chars().map(|dot| (dot.to_string(), 1)));
-    }
+    let cells = || line.chars().take(mark.visible.unwrap_or(usize::MAX));
+    let count = cells().count();
+    let start = (mark.column.max(1) as usize - 1).min(count);
+    let end = start.saturating_add(mark.length as usize).min(count);
+    let hidden = if line.chars().nth(count).is_some() { HIDDEN } else { "" };
+    let between = |from: usize, to: usize| cells().skip(from).take(to - from).map(columns).sum::<usize>();
+    let mut before = between(0, start);
+    let of_mark = between(start, end);
+    let of_hidden = hidden.chars().count();
+    let mut signs = of_mark + if end == count { of_hidden } else { 0 };
+    let width = before + of_mark + between(end, count) + of_hidden;
     let (mut from, mut cut) = (0, "");
-    if width(&cells) > WIDTH && before + signs.min(WIDTH - BEFORE) > WIDTH {
+    if width > WIDTH && before + signs.min(WIDTH - BEFORE) > WIDTH {
+        let mut left_out = cells();
         while before > BEFORE {
-            before -= cells.get(from).map_or(1, |(_, width)| *width);
+            before -= left_out.next().map_or(1, columns);
             from += 1;
         }
         (before, cut) = (before + 1, CUT);
     }
     let mut text = String::from(cut);
     let mut used = cut.chars().count();
-    for (piece, width) in cells.iter().skip(from) {
-        if used + width > WIDTH {
+    for character in cells().chain(hidden.chars()).skip(from) {
+        let columns = columns(character);
+        if used + columns > WIDTH {
             text.push_str(CUT);
             used += 1;
             break;
         }
-        text.push_str(piece);
-        used += width;
+        match character {
+            '\t' => text.push_str("    "),
+            character if unsafe_to_print(character) => text.push('\u{fffd}'),
+            character => text.push(character),
+        }
+        used += columns;
     }
     signs = signs.min(used.saturating_sub(before)).max(1);
     (text, before, signs)
 }
 
-/// What a character is shown as, and the columns that this takes.
-fn cell(character: char) -> (String, usize) {
+/// The columns that a character takes as it is shown.
+fn columns(character: char) -> usize {
     match character {
-        '\t' => ("    ".to_owned(), 4),
-        character if unsafe_to_print(character) => ('\u{fffd}'.to_string(), 1),
-        character => (character.to_string(), character.width().unwrap_or(0)),
+        '\t' => 4,
+        character if unsafe_to_print(character) => 1,
+        character => character.width().unwrap_or(0),
     }
 }
 

@@ -8,7 +8,7 @@ use super::failure::{Failure, Fault, reader_gone};
 use super::read::plain;
 use super::secret;
 use crate::spec::{Problem, SpecError};
-use crate::values::{self, Origin, Source, SourceName, ValuesError, ValuesWarning};
+use crate::values::{self, MAX_LINES, Origin, Source, SourceName, ValuesError, ValuesWarning};
 
 /// The most messages of one kind.
 const MOST: usize = 20;
@@ -295,12 +295,13 @@ fn word(line: &str, column: u32) -> u32 {
     rest.take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-')).count().max(1) as u32
 }
 
-/// The lines of a text as the reader of YAML counts them; a mark at the beginning is not part of the first.
+/// The lines of a text as the reader of YAML counts them, up to the most that it reads and one more; a mark at the
+/// beginning is not part of the first.
 fn lines(text: &str) -> Vec<&str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = Vec::new();
     let mut rest = text;
-    while let Some(end) = rest.find(['\n', '\r']) {
+    while let Some(end) = rest.find(['\n', '\r']).filter(|_| lines.len() < MAX_LINES) {
         let (line, behind) = rest.split_at(end);
         lines.push(line);
         rest = behind.strip_prefix("\r\n").or_else(|| behind.get(1..)).unwrap_or_default();

@@ -26,6 +26,10 @@ const HARMLESS: [&str; 8] = [
 pub(super) fn sounds_secret(key: &str) -> bool {
     let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     plain.make_ascii_lowercase();
+    // Most keys are none: the rest is done for few.
+    if !WORDS.iter().any(|word| plain.contains(word)) {
+        return false;
+    }
     for name in HARMLESS {
         plain = plain.replace(name, "");
     }
@@ -84,10 +88,9 @@ fn collect(node: &Node, origin: Origin, texts: &mut Vec<String>) {
 
 /// How much of a line may be shown, judged by the line alone.
 fn visible_alone(line: &str) -> Option<usize> {
-    let pairs = pairs(line);
-    let names_secret = pairs.iter().any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
-    let secret = |pair: &&Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
-    let Some(pair) = pairs.iter().find(secret) else { return without_colon(line) };
+    let names_secret = pairs(line).any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
+    let secret = |pair: &Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
+    let Some(pair) = pairs(line).find(secret) else { return without_colon(line) };
     let hidden = line.get(pair.start..)?;
     let blanks = hidden.len() - hidden.trim_start().len();
     (!hidden.trim().is_empty()).then(|| line.get(..pair.start + blanks).unwrap_or_default().chars().count())
@@ -110,20 +113,21 @@ struct Pair<'a> {
     start: usize,
 }
 
-fn pairs(line: &str) -> Vec<Pair<'_>> {
-    let mut pairs: Vec<Pair<'_>> = Vec::new();
-    let mut start = 0;
-    for (end, _) in line.match_indices([':', '=']) {
-        let before = line.get(start..end).unwrap_or_default();
-        let key = before.rfind([',', '{', '[']).map_or(start, |at| start + at + 1);
-        if let Some(last) = pairs.last_mut() {
-            last.value = line.get(last.start..key).unwrap_or_default();
-        }
-        start = end + 1;
-        let rest = line.get(start..).unwrap_or_default();
-        pairs.push(Pair { key: line.get(key..end).unwrap_or_default(), value: rest, start });
-    }
-    pairs
+fn pairs(line: &str) -> impl Iterator<Item = Pair<'_>> {
+    let mut next = 0;
+    let mut keys = line.match_indices([':', '=']).map(move |(end, _)| {
+        let before = line.get(next..end).unwrap_or_default();
+        let begin = before.rfind([',', '{', '[']).map_or(next, |at| next + at + 1);
+        next = end + 1;
+        (begin, end)
+    });
+    let mut key = keys.next();
+    std::iter::from_fn(move || {
+        let (begin, end) = key?;
+        key = keys.next();
+        let value = line.get(end + 1..key.map_or(line.len(), |(begin, _)| begin)).unwrap_or_default();
+        Some(Pair { key: line.get(begin..end).unwrap_or_default(), value, start: end + 1 })
+    })
 }
 
 fn plain(key: &str) -> &str {

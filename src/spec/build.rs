@@ -35,7 +35,8 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     let known = rule.is_some();
     let (strategy, rule) = rule.unwrap_or_default();
     let mut versions = Vec::with_capacity(list.len());
-    for (index, item) in list.iter().enumerate() {
+    // What is no map has been reported; a list can be long that `--set` has filled up with nothing.
+    for (index, item) in list.iter().enumerate().filter(|(_, item)| item.as_map().is_some()) {
         let context =
             Context { application: node, name: &name, namespace: &namespace, strategy: &strategy, rule: &rule };
         versions.push(context.version(index, item, walk));

@@ -20,6 +20,8 @@ pub use matches::MatchProblem;
 pub use name::{Namespace, ReleaseName};
 pub use release::{Application, Destination, Object, ReleaseSpec, Version};
 
+use std::collections::HashSet;
+
 use crate::templates::{Catalog, nearest};
 use crate::values::{Kind, Node, Values};
 
@@ -92,13 +94,8 @@ impl ReleaseSpec {
 
 /// Keeps the first of equal reports, which a value of the application's may give for every version.
 fn once(list: &mut Vec<SpecError>) {
-    let mut kept: Vec<SpecError> = Vec::with_capacity(list.len());
-    for error in list.drain(..) {
-        if !kept.iter().rev().take_while(|known| known.origin == error.origin).any(|known| *known == error) {
-            kept.push(error);
-        }
-    }
-    *list = kept;
+    let mut known = HashSet::new();
+    list.retain(|error| known.insert((error.origin, error.path.clone(), error.problem.to_string())));
 }
 
 /// Finds the environment, which says how most other keys are judged.

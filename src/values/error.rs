@@ -65,6 +65,9 @@ pub enum ValuesProblem {
     /// Too many nodes.
     #[error("the values expand to more than {0} nodes")]
     Nodes(usize),
+    /// Aliases that bring in too many nodes.
+    #[error("aliases expand to more than {0} nodes")]
+    AliasedNodes(usize),
     /// Aliases that bring in too much.
     #[error("aliases expand to more than {0} bytes")]
     Aliased(usize),
@@ -76,6 +79,9 @@ pub enum ValuesProblem {
         /// The limit.
         most: usize,
     },
+    /// Too many lines.
+    #[error("more than {0} lines")]
+    Lines(usize),
     /// A line that begins with `---` and is no separator.
     #[error("not a document separator: `{0}`")]
     Separator(String),

@@ -13,7 +13,7 @@ pub use error::{SetProblem, ValuesError, ValuesErrors, ValuesProblem, ValuesWarn
 pub use node::{Entry, Kind, Map, Node};
 pub use origin::{Origin, Source, SourceName};
 pub use set::set_file_paths;
-pub use yaml::MAX_BYTES;
+pub use yaml::{MAX_BYTES, MAX_LINES};
 
 /// All values of one release: a map.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,13 +45,14 @@ impl Values {
 pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
     let origin = Origin { source: 0, line: 0, column: 1, length: 1, used: None };
     let mut root = Node { kind: Kind::Map(Map::new()), origin };
-    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let (mut errors, mut warnings, mut spent) = (Vec::new(), Vec::new(), yaml::Spent::default());
     for (index, source) in sources.iter().enumerate() {
         let number = index as u32;
-        let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+        let text = source.text.as_str();
         let done = match &source.name {
             SourceName::File(_) | SourceName::Stdin => {
-                yaml::read(text, number, &mut warnings).map(|node| {
+                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+                yaml::read(text, number, &mut spent, &mut warnings).map(|node| {
                     // What is missing from all values is missing from the first file.
                     if root.origin == origin {
                         root.origin = node.origin;
@@ -59,11 +60,11 @@ pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
                     merge::merge(&mut root, node);
                 })
             }
-            SourceName::Set(_) => set::apply(&mut root, &source.text, number, set::Typing::Typed),
-            SourceName::SetString(_) => set::apply(&mut root, &source.text, number, set::Typing::Text),
-            SourceName::SetFile(_, files) => set::apply(&mut root, &source.text, number, set::Typing::Files(files)),
-            SourceName::SetLiteral(_) => set::apply_literal(&mut root, &source.text, number),
-            SourceName::SetJson(_) => set_json::apply(&mut root, &source.text, number),
+            SourceName::Set(_) => set::apply(&mut root, text, number, set::Typing::Typed, &mut spent),
+            SourceName::SetString(_) => set::apply(&mut root, text, number, set::Typing::Text, &mut spent),
+            SourceName::SetFile(_, files) => set::apply(&mut root, text, number, set::Typing::Files(files), &mut spent),
+            SourceName::SetLiteral(_) => set::apply_literal(&mut root, text, number, &mut spent),
+            SourceName::SetJson(_) => set_json::apply(&mut root, text, number, &mut spent),
         };
         errors.extend(done.err());
     }
@@ -182,10 +183,14 @@ mod tests {
         for level in 1..30 {
             bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
         }
-        assert_eq!(error_of(&bomb).2, "the values expand to more than 400000 nodes");
+        assert_eq!(error_of(&bomb).2, "aliases expand to more than 100000 nodes");
         let anchors: String = (0..100).map(|level| format!("&a{level} [")).collect();
         let nested = format!("a: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(100));
-        assert_eq!(error_of(&nested).2, "the values expand to more than 400000 nodes");
+        assert_eq!(error_of(&nested).2, "the values expand to more than 300000 nodes");
+        let half = file(&format!("a: [{}]", "x,".repeat(200_000)));
+        let errors = load(&[half.clone(), half]).unwrap_err().0;
+        assert_eq!((errors.len(), errors[0].origin.source), (1, 1));
+        assert_eq!(error_of(&"\n".repeat(1_000_001)), (1_000_001, 1, "more than 1000000 lines".into()));
         assert!(error_of(&"a".repeat(17 * 1024 * 1024)).2.starts_with("a text of 17825792 bytes"));
     }
 

@@ -3,7 +3,7 @@
 //! Where Helm silently does nothing (`=1`, `.a=1`, `a[0`, an empty argument) r8 reports a mistake.
 
 use super::error::{SetProblem, ValuesError, ValuesProblem};
-use super::yaml::{MAX_DEPTH, MAX_NODES, measure};
+use super::yaml::{MAX_DEPTH, Spent, measure};
 use super::{Entry, Kind, Map, Node, Origin};
 
 /// The largest list index (`MaxIndex`).
@@ -30,22 +30,27 @@ enum Step {
 }
 
 /// Applies one argument to the values so far.
-pub(super) fn apply(root: &mut Node, text: &str, source: u32, typing: Typing<'_>) -> Result<(), ValuesError> {
+pub(super) fn apply(
+    root: &mut Node,
+    text: &str,
+    source: u32,
+    typing: Typing<'_>,
+    spent: &mut Spent,
+) -> Result<(), ValuesError> {
     let mut scanner = Scanner::new(text, source);
     if text.is_empty() {
         return Err(scanner.error(0, SetProblem::Empty));
     }
-    let mut filled = 0;
     while !scanner.at_end() {
         let (path, start) = scanner.path()?;
         let value = scanner.value(typing)?;
-        put(root, &path, value, &scanner, start, &mut filled)?;
+        put(root, &path, value, &scanner, start, spent)?;
     }
     Ok(())
 }
 
 /// Applies one `--set-literal`: no escapes, one assignment, the rest of the argument is the text.
-pub(super) fn apply_literal(root: &mut Node, text: &str, source: u32) -> Result<(), ValuesError> {
+pub(super) fn apply_literal(root: &mut Node, text: &str, source: u32, spent: &mut Spent) -> Result<(), ValuesError> {
     let scanner = Scanner::new(text, source);
     let Some(equals) = scanner.characters.iter().position(|c| *c == '=') else {
         return Err(scanner.error(0, SetProblem::NoValue(text.to_owned())));
@@ -57,17 +62,17 @@ pub(super) fn apply_literal(root: &mut Node, text: &str, source: u32) -> Result<
     let value: String = scanner.characters.iter().skip(equals + 1).collect();
     let length = value.chars().count();
     let node = Node { kind: Kind::String(value), origin: scanner.origin(equals + 1, length) };
-    put(root, &steps, node, &scanner, start, &mut 0)
+    put(root, &steps, node, &scanner, start, spent)
 }
 
-/// Puts a value at the path that `key` names; `offset` is where the key stands in its argument, `filled` as in [`put`].
+/// Puts a value at the path that `key` names; `offset` is where the key stands in its argument.
 pub(super) fn apply_node(
     root: &mut Node,
     key: &str,
     value: Node,
     source: u32,
     offset: usize,
-    filled: &mut usize,
+    spent: &mut Spent,
 ) -> Result<(), ValuesError> {
     let mut scanner = Scanner::new(&format!("{key}="), source);
     let shift = |mut error: ValuesError| {
@@ -75,7 +80,7 @@ pub(super) fn apply_node(
         error
     };
     let (path, start) = scanner.path().map_err(shift)?;
-    put(root, &path, value, &scanner, start, filled).map_err(shift)
+    put(root, &path, value, &scanner, start, spent).map_err(shift)
 }
 
 /// The paths that the values of a `--set-file` argument name.
@@ -270,15 +275,13 @@ fn typed(text: String) -> Kind {
 }
 
 /// Puts a value at its place; maps and lists on the way are made, a list's missing items are `null`.
-///
-/// `filled` counts those items, of all that one argument sets.
 fn put(
     root: &mut Node,
     path: &[Step],
     value: Node,
     scanner: &Scanner,
     start: usize,
-    filled: &mut usize,
+    spent: &mut Spent,
 ) -> Result<(), ValuesError> {
     let origin = scanner.origin(start, scanner.at.saturating_sub(start + 1));
     if path.len() + measure(&value).1 > MAX_DEPTH + 1 {
@@ -313,10 +316,8 @@ fn put(
                     *place = Node { kind: Kind::List(Vec::new()), origin };
                 }
                 let Kind::List(list) = &mut place.kind else { return Ok(()) };
-                *filled += (index + 1).saturating_sub(list.len());
-                if *filled > MAX_NODES {
-                    return Err(ValuesError { problem: ValuesProblem::Nodes(MAX_NODES), origin });
-                }
+                let filled = (index + 1).saturating_sub(list.len());
+                spent.nodes(filled).map_err(|problem| ValuesError { problem, origin })?;
                 while list.len() <= *index {
                     list.push(Node { kind: Kind::Null, origin });
                 }
@@ -348,7 +349,8 @@ mod tests {
         let origin = Origin { source: 0, line: 1, column: 1, length: 1, used: None };
         let mut root = Node { kind: Kind::Map(Map::new()), origin };
         for text in texts {
-            apply(&mut root, text, 0, Typing::Typed).map_err(|error| (error.origin.column, error.to_string()))?;
+            apply(&mut root, text, 0, Typing::Typed, &mut Spent::default())
+                .map_err(|error| (error.origin.column, error.to_string()))?;
         }
         Ok(root.to_json())
     }
@@ -426,7 +428,7 @@ mod tests {
         assert_eq!(set(&[&format!("a{}=1", "[0]".repeat(128))]), Err((1, "nested deeper than 128 levels".into())));
         assert!(set(&[&format!("a{}=1", "[0]".repeat(127))]).is_ok());
         let many = (0..8).map(|key| format!("a{key}[65535]=1")).collect::<Vec<_>>().join(",");
-        assert_eq!(set(&[&many]), Err((73, "the values expand to more than 400000 nodes".into())));
+        assert_eq!(set(&[&many]), Err((49, "the values expand to more than 300000 nodes".into())));
         let conflict = set(&["a=1", "a.b=2"]);
         assert_eq!(conflict, Err((1, "expected a map for key `b`, found a number there".into())));
     }
@@ -438,7 +440,7 @@ mod tests {
             let origin = Origin { source: 0, line: 1, column: 1, length: 1, used: None };
             let mut root = Node { kind: Kind::Map(Map::new()), origin };
             let argument = format!("{}={}", escape(&key), escape(&text));
-            apply(&mut root, &argument, 0, Typing::Text).unwrap();
+            apply(&mut root, &argument, 0, Typing::Text, &mut Spent::default()).unwrap();
             prop_assert_eq!(root.to_json(), json!({key: text}));
         }
 

@@ -6,10 +6,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{SetProblem, ValuesError, ValuesProblem};
+use super::yaml::Spent;
 use super::{Entry, Kind, Map, Node, Origin, merge, scalar, set};
 
 /// Applies one argument to the values so far.
-pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), ValuesError> {
+pub(super) fn apply(root: &mut Node, text: &str, source: u32, spent: &mut Spent) -> Result<(), ValuesError> {
     let at = |column: usize| Origin { source, line: 1, column: column as u32 + 1, length: 1, used: None };
     if text.trim().is_empty() {
         return Err(ValuesError { problem: ValuesProblem::Set(SetProblem::Empty), origin: at(0) });
@@ -27,7 +28,6 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), Valu
         return Ok(());
     }
     let mut rest = text;
-    let mut filled = 0;
     while !rest.trim().is_empty() {
         let offset = text.chars().count() - rest.chars().count();
         let Some(equals) = unescaped_equals(rest) else {
@@ -42,7 +42,7 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32) -> Result<(), Valu
         } else {
             read(after, at(begin)).map_err(|(column, problem)| ValuesError { problem, origin: at(begin + column) })?
         };
-        set::apply_node(root, key, value, source, offset, &mut filled)?;
+        set::apply_node(root, key, value, source, offset, spent)?;
         rest = after.get(used..).unwrap_or_default();
         let next = rest.trim_start();
         rest = next.strip_prefix(',').unwrap_or(next);

@@ -9,15 +9,55 @@ use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
 
 /// The deepest nesting: that of JSON readers, which Helm's records are read with.
 pub(super) const MAX_DEPTH: usize = 128;
-/// The most nodes of one text, counted after aliases are followed.
-pub(super) const MAX_NODES: usize = 400_000;
+/// The most nodes, keys among them, of all texts of one run, counted after aliases are followed.
+const MAX_NODES: usize = 300_000;
+/// The most nodes that aliases may bring in: a short text can ask for many.
+const MAX_ALIASED_NODES: usize = 100_000;
 /// The most bytes of keys and texts that aliases may bring in.
 const MAX_ALIASED: usize = 32 * 1024 * 1024;
-/// The largest text of values, in bytes.
+/// The most bytes of the texts of values of one run, together.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The most lines of one text.
+pub const MAX_LINES: usize = 1_000_000;
+
+/// What the texts of one run have brought in so far.
+#[derive(Default)]
+pub(super) struct Spent {
+    nodes: usize,
+    aliased_nodes: usize,
+    /// Bytes that are kept for aliases, and that these have brought in.
+    aliased: usize,
+}
+
+impl Spent {
+    /// Counts nodes.
+    pub fn nodes(&mut self, more: usize) -> Result<(), ValuesProblem> {
+        self.nodes += more;
+        if self.nodes > MAX_NODES { Err(ValuesProblem::Nodes(MAX_NODES)) } else { Ok(()) }
+    }
+
+    /// Counts what an alias brings in, beside the nodes as such.
+    fn alias(&mut self, nodes: usize, bytes: usize) -> Result<(), ValuesProblem> {
+        self.aliased_nodes += nodes;
+        if self.aliased_nodes > MAX_ALIASED_NODES {
+            return Err(ValuesProblem::AliasedNodes(MAX_ALIASED_NODES));
+        }
+        self.bytes(bytes)
+    }
+
+    fn bytes(&mut self, more: usize) -> Result<(), ValuesProblem> {
+        self.aliased += more;
+        if self.aliased > MAX_ALIASED { Err(ValuesProblem::Aliased(MAX_ALIASED)) } else { Ok(()) }
+    }
+}
 
 /// Reads all documents of a text and merges them, later ones over earlier ones; nothing gives an empty map.
-pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -> Result<Node, ValuesError> {
+pub(super) fn read(
+    text: &str,
+    source: u32,
+    spent: &mut Spent,
+    warnings: &mut Vec<ValuesWarning>,
+) -> Result<Node, ValuesError> {
     let start = Origin { source, line: 1, column: 1, length: 1, used: None };
     if text.len() > MAX_BYTES {
         let problem = ValuesProblem::Size { found: text.len(), most: MAX_BYTES };
@@ -25,7 +65,7 @@ pub(super) fn read(text: &str, source: u32, warnings: &mut Vec<ValuesWarning>) -
     }
     lines(text, source)?;
     let options: Options = options! { emit_comments: false, disallow_directives: true };
-    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, aliased: 0, warnings };
+    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), spent, warnings };
     let mut root = Node { kind: Kind::Map(Map::new()), origin: start };
     for item in Parser::new_from_str_with_options(text, options) {
         let (event, span) = item.map_err(|error| {
@@ -73,6 +113,9 @@ fn lines(text: &str, source: u32) -> Result<(), ValuesError> {
             length: line.chars().count().max(1) as u32,
             used: None,
         };
+        if index >= MAX_LINES {
+            return Err(ValuesError { problem: ValuesProblem::Lines(MAX_LINES), origin });
+        }
         if let Some(rest) = line.strip_prefix("---") {
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
@@ -123,9 +166,7 @@ struct Reader<'a> {
     stack: Vec<Open>,
     root: Option<Node>,
     anchors: HashMap<usize, Anchor>,
-    nodes: usize,
-    /// Bytes that are kept for aliases, and that these have brought in.
-    aliased: usize,
+    spent: &'a mut Spent,
     warnings: &'a mut Vec<ValuesWarning>,
 }
 
@@ -142,7 +183,7 @@ impl Reader<'_> {
                     }
                 }
                 let plain = style == ScalarStyle::Plain;
-                self.node(Node { kind, origin }, anchor, (1, 1), plain)
+                self.node(Node { kind, origin }, anchor, 1, plain)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Open::List(Vec::new(), anchor, origin)),
             Event::MappingStart(_, anchor, _) => {
@@ -153,19 +194,13 @@ impl Reader<'_> {
                 let Anchor { node: kept, size, depth, bytes } =
                     self.anchors.get(&anchor).ok_or(ValuesProblem::Recursive)?;
                 let (size, depth) = (*size, *depth);
-                self.aliased += bytes;
-                if self.aliased > MAX_ALIASED {
-                    return Err(ValuesProblem::Aliased(MAX_ALIASED));
-                }
                 if self.stack.len() + depth > MAX_DEPTH {
                     return Err(ValuesProblem::Depth(MAX_DEPTH));
                 }
-                if self.nodes + size > MAX_NODES {
-                    return Err(ValuesProblem::Nodes(MAX_NODES));
-                }
+                self.spent.alias(size, *bytes)?;
                 let mut node = kept.clone();
                 used(&mut node, (origin.line, origin.column));
-                self.node(node, 0, (size, depth), false)
+                self.node(node, 0, size, false)
             }
             _ => Ok(()),
         }
@@ -189,36 +224,35 @@ impl Reader<'_> {
     fn close(&mut self) -> Result<(), ValuesProblem> {
         let (node, anchor) = match self.stack.pop() {
             None => return Ok(()),
-            Some(Open::List(list, anchor, origin)) => (Node { kind: Kind::List(list), origin }, anchor),
+            Some(Open::List(mut list, anchor, origin)) => {
+                list.shrink_to_fit();
+                (Node { kind: Kind::List(list), origin }, anchor)
+            }
             Some(Open::Map { mut map, merged, anchor, origin, .. }) => {
                 for node in merged {
                     let Kind::Map(lower) = node.kind else { continue };
+                    self.spent.nodes(lower.len())?;
                     for (key, entry) in lower {
-                        self.nodes += 1;
                         map.entry(key).or_insert(entry);
                     }
                 }
+                // A map with room for more takes up to four times as much.
+                map.shrink_to_fit();
                 (Node { kind: Kind::Map(map), origin }, anchor)
             }
         };
-        let size = if anchor > 0 { measure(&node) } else { (1, 1) };
-        self.nodes = self.nodes.saturating_sub(size.0.saturating_sub(1));
-        self.node(node, anchor, size, false)
+        self.node(node, anchor, 1, false)
     }
 
-    fn node(&mut self, node: Node, anchor: usize, size: (usize, usize), plain: bool) -> Result<(), ValuesProblem> {
-        // What is kept for aliases counts too: anchors inside each other are kept once for each.
-        self.nodes += if anchor > 0 { 2 * size.0 } else { size.0 };
-        if self.nodes > MAX_NODES {
-            return Err(ValuesProblem::Nodes(MAX_NODES));
-        }
+    fn node(&mut self, node: Node, anchor: usize, nodes: usize, plain: bool) -> Result<(), ValuesProblem> {
+        self.spent.nodes(nodes)?;
         if anchor > 0 {
+            // What is kept for aliases counts too: anchors inside each other are kept once for each.
+            let (size, depth) = measure(&node);
+            self.spent.nodes(size)?;
             let bytes = bytes(&node);
-            self.aliased += bytes;
-            if self.aliased > MAX_ALIASED {
-                return Err(ValuesProblem::Aliased(MAX_ALIASED));
-            }
-            self.anchors.insert(anchor, Anchor { node: node.clone(), size: size.0, depth: size.1, bytes });
+            self.spent.bytes(bytes)?;
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size, depth, bytes });
         }
         match self.stack.last_mut() {
             None => self.root = Some(node),
@@ -279,12 +313,12 @@ fn bytes(node: &Node) -> usize {
     }
 }
 
-/// Nodes and depth of a tree.
+/// Nodes, keys among them, and depth of a tree.
 pub(super) fn measure(node: &Node) -> (usize, usize) {
     let add = |(nodes, depth): (usize, usize), (more, deep): (usize, usize)| (nodes + more, depth.max(deep + 1));
     match &node.kind {
         Kind::List(list) => list.iter().map(measure).fold((1, 1), add),
-        Kind::Map(map) => map.values().map(|entry| measure(&entry.value)).fold((1, 1), add),
+        Kind::Map(map) => map.values().map(|entry| measure(&entry.value)).fold((1 + map.len(), 1), add),
         _ => (1, 1),
     }
 }
