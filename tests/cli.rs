@@ -247,3 +247,24 @@ fn a_folder_of_templates_that_leads_back_to_itself_is_refused() {
     let told = format!("error: `--templates {}`: this link leads back to a folder that it is in\n", link.display());
     assert_eq!((code, errors), (Some(2), told));
 }
+
+#[test]
+fn a_pipe_among_the_templates_is_refused_without_waiting_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("x.yaml.j2");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (code, _, errors) = outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(folder.path()).output().unwrap());
+    let told = format!("error: `--templates {}`: this is no regular file\n", pipe.display());
+    assert_eq!((code, errors), (Some(2), told));
+}
+
+#[test]
+fn a_folder_of_more_than_templates_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in 0..10_001 {
+        fs::File::create(folder.path().join(name.to_string())).unwrap();
+    }
+    let (code, _, errors) = outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(folder.path()).output().unwrap());
+    let reason = "more than 10000 files and folders; name a folder of templates alone";
+    assert_eq!((code, errors), (Some(2), format!("error: `--templates {}`: {reason}\n", folder.path().display())));
+}

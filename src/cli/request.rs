@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use super::args::{Global, Sources};
 use super::failure::{Failure, Fault, Place};
 use super::kubeconfig::{self, KubeconfigError};
-use super::{read, secret, sources};
+use super::read::{self, Left};
+use super::{secret, sources};
 use crate::spec::{Identity, Unknown};
 use crate::templates::{Catalog, File};
 use crate::values::Source;
+
+/// The most files and folders that are met below a folder of templates.
+const MAX_ENTRIES: usize = 10_000;
 
 /// What of the world outside a command reads; handed in, so that the same input gives the same output.
 pub(super) struct World<'a> {
@@ -93,8 +97,9 @@ pub(super) fn settle_files(
 /// The embedded templates and those of a folder.
 pub(super) fn catalog(folder: Option<&str>) -> Result<Catalog, Failure> {
     let Some(folder) = folder else { return Ok(Catalog::embedded()) };
-    let mut files = Vec::new();
-    collect(Path::new(folder), "", &mut Vec::new(), &mut files)?;
+    let mut collected = Collected { files: Vec::new(), above: Vec::new(), entries: 0, left: Left::all() };
+    collected.folder(Path::new(folder), "")?;
+    let files = collected.files;
     if files.is_empty() {
         let hint = format!("`r8 templates eject {folder}` writes all templates there");
         return Err(Failure::usage(format!("there are no templates in `{folder}`"), hint));
@@ -102,43 +107,66 @@ pub(super) fn catalog(folder: Option<&str>) -> Result<Catalog, Failure> {
     Catalog::embedded().with_files(files).map_err(|error| Failure::templates(&error, Some(folder)))
 }
 
-/// Collects the templates and key tables of a folder; `above` are the folders on the way, to find one that leads back.
-fn collect(folder: &Path, name: &str, above: &mut Vec<PathBuf>, files: &mut Vec<File>) -> Result<(), Failure> {
-    let fault = |path: &Path, reason: &str| Fault::new(format!("`--templates {}`: {reason}", path.display()), None);
-    let refused = |path: &Path, error: &std::io::Error| {
-        let reason = match error.kind() {
-            ErrorKind::NotFound => "there is no such folder".to_owned(),
-            ErrorKind::NotADirectory => "this is a file; name a folder".to_owned(),
-            _ => read::reason(error),
+/// The templates and key tables of a folder.
+struct Collected {
+    files: Vec<File>,
+    /// The folders on the way, to find one that leads back.
+    above: Vec<PathBuf>,
+    /// Everything met so far.
+    entries: usize,
+    left: Left,
+}
+
+impl Collected {
+    /// Adds what is in a folder; `name` is its path below the first one.
+    fn folder(&mut self, folder: &Path, name: &str) -> Result<(), Failure> {
+        let fault = |path: &Path, reason: &str| Fault::new(format!("`--templates {}`: {reason}", path.display()), None);
+        let refused = |path: &Path, error: &std::io::Error| {
+            let reason = match error.kind() {
+                ErrorKind::NotFound => "there is no such folder".to_owned(),
+                ErrorKind::NotADirectory => "this is a file; name a folder".to_owned(),
+                _ => read::reason(error),
+            };
+            fault(path, &reason)
         };
-        fault(path, &reason)
-    };
-    let own = fs::canonicalize(folder).map_err(|error| refused(folder, &error))?;
-    if above.contains(&own) {
-        return Err(fault(folder, "this link leads back to a folder that it is in").into());
-    }
-    above.push(own);
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut entries = entries.map_err(|error| refused(folder, &error))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let Some(own) = entry.file_name().to_str().map(str::to_owned) else {
-            return Err(fault(&path, "the name is not UTF-8").into());
-        };
-        if own.chars().any(char::is_control) {
-            return Err(fault(&path, "the name has a control character").into());
+        let own = fs::canonicalize(folder).map_err(|error| refused(folder, &error))?;
+        if self.above.contains(&own) {
+            return Err(fault(folder, "this link leads back to a folder that it is in").into());
         }
-        let name = if name.is_empty() { own.clone() } else { format!("{name}/{own}") };
-        if path.is_dir() {
-            collect(&path, &name, above, files)?;
-        } else if own.ends_with(".j2") || own == "environment.yaml" {
-            let text = read::file(&path.display().to_string(), "--templates")?;
-            files.push(File { path: name, text });
+        self.above.push(own);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(|error| refused(folder, &error))? {
+            entries.push(entry.map_err(|error| refused(folder, &error))?);
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                let reason = format!("more than {MAX_ENTRIES} files and folders; name a folder of templates alone");
+                return Err(fault(folder, &reason).into());
+            }
         }
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let Some(own) = entry.file_name().to_str().map(str::to_owned) else {
+                return Err(fault(&path, "the name is not UTF-8").into());
+            };
+            if own.chars().any(char::is_control) {
+                return Err(fault(&path, "the name has a control character").into());
+            }
+            let name = if name.is_empty() { own.clone() } else { format!("{name}/{own}") };
+            if path.is_dir() {
+                self.folder(&path, &name)?;
+            } else if own.ends_with(".j2") || own == "environment.yaml" {
+                // To open a pipe is to wait for its writer.
+                if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+                    return Err(fault(&path, "this is no regular file").into());
+                }
+                let text = read::file(&path.display().to_string(), "--templates", &mut self.left)?;
+                self.files.push(File { path: name, text });
+            }
+        }
+        self.above.pop();
+        Ok(())
     }
-    above.pop();
-    Ok(())
 }
 
 /// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.
@@ -163,7 +191,7 @@ fn namespace(args: &Global, variable: &dyn Fn(&str) -> Option<String>) -> Result
             texts.push(String::new());
             continue;
         }
-        let text = read::file(&path.display().to_string(), flag);
+        let text = read::file(&path.display().to_string(), flag, &mut Left::all());
         texts.push(text.map_err(|fault| Fault { hint: fault.hint.or(Some(hint.into())), ..fault })?);
     }
     let context = given(args.kube_context.clone()).or_else(|| variable("HELM_KUBECONTEXT"));

@@ -4,7 +4,8 @@ use std::io::Read;
 
 use super::args::Sources;
 use super::failure::{Failure, Fault};
-use super::{read, secret};
+use super::read::{self, Left};
+use super::secret;
 use crate::values::{self, Source, SourceName, ValuesErrors, set_file_paths};
 
 /// The paths that `--values` names, its comma lists split.
@@ -36,10 +37,10 @@ pub(super) fn read_all(
     args: &Sources,
     stdin: &mut dyn Read,
 ) -> Result<Vec<Source>, Failure> {
-    let (mut sources, mut faults) = (Vec::new(), Vec::new());
+    let (mut sources, mut faults, mut left) = (Vec::new(), Vec::new(), Left::all());
     for path in files {
         let name = if path.trim() == "-" { SourceName::Stdin } else { SourceName::File(path.clone()) };
-        match read::text(path, flag, stdin) {
+        match read::text(path, flag, stdin, &mut left) {
             Ok(text) => sources.push(Source { name, text }),
             Err(fault) => faults.push(fault),
         }
@@ -55,7 +56,7 @@ pub(super) fn read_all(
         let mut contents = Vec::new();
         // A mistake in the grammar is reported with its column when the argument is applied.
         for path in set_file_paths(argument).unwrap_or_default() {
-            match read::text(&path, "--set-file", stdin) {
+            match read::text(&path, "--set-file", stdin, &mut left) {
                 Ok(text) => contents.push((path, text)),
                 Err(fault) => faults.push(fault),
             }

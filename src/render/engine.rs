@@ -10,9 +10,13 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::templates::Catalog;
 
-/// An engine that finds its templates in `catalog`.
-pub(super) fn engine(catalog: &Catalog) -> Environment<'static> {
+/// What one rendering may cost, in the engine's measure: an instruction, or 64 bytes; and more for each version.
+const FUEL: (u64, u64) = (1_000_000, 1_000);
+
+/// An engine that finds its templates in `catalog`, for a release of so many versions.
+pub(super) fn engine(catalog: &Catalog, versions: usize) -> Environment<'static> {
     let mut engine = Environment::new();
+    engine.set_fuel(Some(FUEL.0 + FUEL.1 * versions as u64));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     engine.set_syntax(syntax.expect("the default delimiters differ from each other"));
     engine.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,5 +1,6 @@
 //! What can go wrong in a template, and whose mistake it is.
 
+use minijinja::ErrorKind;
 use thiserror::Error;
 
 use crate::manifest::ManifestError;
@@ -40,6 +41,14 @@ pub enum RenderError {
         /// How many versions there are.
         versions: usize,
     },
+    /// More text than r8 writes for one release, from r8's own templates.
+    #[error("template `{file}` writes too much: more than {most} bytes of all templates together")]
+    TooMuch {
+        /// Path of the template below `templates/`.
+        file: String,
+        /// The limit in bytes.
+        most: usize,
+    },
     /// Two objects with one key, or an object that cannot be written.
     #[error("{0}")]
     Manifest(String),
@@ -64,7 +73,21 @@ impl RenderErrors {
         let message =
             inner.detail().map_or_else(|| inner.kind().to_string(), |detail| format!("{}: {detail}", inner.kind()));
         let line = inner.line().or(error.line());
+        let message = if inner.kind() == ErrorKind::OutOfFuel {
+            "runs too long: a loop without an end, or one of too many steps".to_owned()
+        } else {
+            message
+        };
         RenderErrors(RenderError::Template { own: catalog.is_own(&file), file, line, message })
+    }
+
+    pub(super) fn too_much(path: &str, most: usize, catalog: &Catalog) -> RenderErrors {
+        let file = path.to_owned();
+        if catalog.is_own(path) {
+            let message = format!("writes too much: more than {most} bytes of all templates together");
+            return RenderErrors(RenderError::Template { file, line: None, message, own: true });
+        }
+        RenderErrors(RenderError::TooMuch { file, most })
     }
 
     pub(super) fn text(path: &str, line: usize, message: String, text: &str, catalog: &Catalog) -> RenderErrors {
@@ -107,7 +130,8 @@ impl RenderErrors {
     pub fn is_input(&self) -> bool {
         match &self.0 {
             RenderError::Template { own, .. } => *own,
-            RenderError::Missing { .. } | RenderError::TooLarge { .. } | RenderError::Manifest(_) => true,
+            RenderError::Missing { .. } | RenderError::TooLarge { .. } => true,
+            RenderError::TooMuch { .. } | RenderError::Manifest(_) => true,
             RenderError::Internal(_) => false,
         }
     }

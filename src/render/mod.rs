@@ -4,6 +4,8 @@ mod context;
 mod engine;
 mod error;
 
+use std::cell::Cell;
+
 use minijinja::value::Value;
 
 pub use error::{RenderError, RenderErrors};
@@ -16,6 +18,8 @@ use context::Context;
 
 /// The API server's limit for a ConfigMap's data, in bytes.
 const MAX_ROUTEMAP: usize = 1024 * 1024;
+/// The most bytes that all templates of a release may write.
+const MAX_WRITTEN: usize = 32 * 1024 * 1024;
 /// API groups whose objects are printed in the version that [`Options::api_version`] names.
 const VERSIONED: [&str; 2] = ["networking.istio.io/", "gateway.networking.k8s.io/"];
 
@@ -67,7 +71,8 @@ pub struct Options {
 ///
 /// A template that fails, or that writes something which is no object; two objects with one key.
 pub fn render(spec: &ReleaseSpec, catalog: &Catalog) -> Result<Rendered, RenderErrors> {
-    let stage = Stage { engine: engine::engine(catalog), catalog, spec, context: Context::new(spec) };
+    let engine = engine::engine(catalog, spec.application.versions.len());
+    let stage = Stage { engine, catalog, spec, context: Context::new(spec), written: Cell::new(0) };
     let mut list = Vec::new();
     stage.once("support.yaml.j2", Role::Support, &mut list)?;
     stage.each("version.yaml.j2", &mut list)?;
@@ -82,6 +87,8 @@ struct Stage<'a> {
     catalog: &'a Catalog,
     spec: &'a ReleaseSpec,
     context: Context,
+    /// Bytes that the templates have written.
+    written: Cell<usize>,
 }
 
 impl Stage<'_> {
@@ -92,7 +99,12 @@ impl Stage<'_> {
     fn text(&self, path: &str, context: Value) -> Result<String, RenderErrors> {
         let template = self.engine.get_template(path);
         let text = template.and_then(|template| template.render(context));
-        text.map_err(|error| RenderErrors::template(&error, path, self.catalog))
+        let text = text.map_err(|error| RenderErrors::template(&error, path, self.catalog))?;
+        self.written.set(self.written.get() + text.len());
+        if self.written.get() > MAX_WRITTEN {
+            return Err(RenderErrors::too_much(path, MAX_WRITTEN, self.catalog));
+        }
+        Ok(text)
     }
 
     fn once(&self, file: &str, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
