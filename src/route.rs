@@ -128,6 +128,9 @@ impl Route {
 
     /// The route with these weights in force, one per version; when all are 0 the primary has all.
     ///
+    /// An only destination has no weight. The open text gives one to a candidate that is alone: to gate it there by all
+    /// other versions would take a text that grows with the square of their number, and the weight means nothing.
+    ///
     /// # Errors
     ///
     /// [`RouteError::Yaml`], [`RouteError::Object`] and [`RouteError::Count`].
@@ -137,13 +140,14 @@ impl Route {
         }
         let mut documents = read_documents(&self.text_at(weights))?;
         let count = documents.len();
-        let (Some(object), None) = (documents.pop(), documents.pop()) else {
+        let (Some(mut object), None) = (documents.pop(), documents.pop()) else {
             return Err(RouteError::Count(count));
         };
+        without_lone_weights(&mut object);
         Ok(Manifest::from_object(object, &self.template, Role::Route)?)
     }
 
-    /// The text of [`Route::at`].
+    /// The open text with these weights in force, as the Iter8 controller evaluates it.
     pub fn text_at(&self, weights: &[u32]) -> String {
         let nothing = weights.iter().all(|weight| *weight == 0);
         let weight = |index: usize| match weights.get(index) {
@@ -191,6 +195,20 @@ impl Route {
     /// Group, kind, namespace and name of the object.
     pub fn key(&self) -> &ObjectKey {
         &self.key
+    }
+}
+
+/// Takes the weight of every destination that is the only one of its rule.
+fn without_lone_weights(route: &mut Value) {
+    for (rules, destinations) in [("http", "route"), ("rules", "backendRefs")] {
+        let rules = route.pointer_mut(&format!("/spec/{rules}")).and_then(Value::as_array_mut);
+        for rule in rules.into_iter().flatten() {
+            if let Some([Value::Object(only)]) =
+                rule.get_mut(destinations).and_then(Value::as_array_mut).map(Vec::as_mut_slice)
+            {
+                only.shift_remove("weight");
+            }
+        }
     }
 }
 
@@ -318,6 +336,24 @@ mod tests {
     #[test]
     fn all_weights_0_mean_the_primary() {
         assert_eq!(text("a: {{ index .Weights 0 }}{{ index .Weights 1 }}\n", &[0, 0]), "a: 10\n");
+    }
+
+    #[test]
+    fn an_only_destination_has_no_weight() {
+        for (rules, destinations) in [("http", "route"), ("rules", "backendRefs")] {
+            let body = format!(
+                "spec:\n  {rules}:\n  - {destinations}:\n    - {{weight: {{{{ index .Weights 0 }}}}, name: a}}\n\
+                 {{{{- if gt (index .Weights 1) 0 }}}}\n    - {{weight: {{{{ index .Weights 1 }}}}, name: b}}\n{{{{- end }}}}\n"
+            );
+            let route = Route::new(format!("{HEAD}{body}"), vec![1, 1], "t").unwrap();
+            let destinations =
+                |weights: &[u32]| route.at(weights).unwrap().object["spec"][rules][0][destinations].clone();
+            assert_eq!(destinations(&[5, 0]), serde_json::json!([{"name": "a"}]));
+            assert_eq!(
+                destinations(&[5, 6]),
+                serde_json::json!([{"weight": 5, "name": "a"}, {"weight": 6, "name": "b"}])
+            );
+        }
     }
 
     #[test]

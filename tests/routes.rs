@@ -6,6 +6,7 @@ mod parts;
 
 use std::collections::BTreeMap;
 
+use r8::manifest::read_documents;
 use r8::render::{RenderErrors, Rendered, render};
 use r8::route::Route;
 use r8::spec::{Identity, ReleaseSpec, Unknown};
@@ -82,16 +83,10 @@ fn effective(environment: &str, strategy: &str, wanted: &[u32]) -> Vec<u32> {
 
 /// Reads a route as Istio and the Gateway API do: an absent weight counts 0 (Istio) or 1 (Gateway API) beside others.
 fn traffic(object: &Value) -> Traffic {
-    let spec = &object["spec"];
-    let (rules, list, absent) = match object["kind"].as_str() {
-        Some("VirtualService") => (&spec["http"], "route", 0),
-        Some("HTTPRoute") => (&spec["rules"], "backendRefs", 1),
-        kind => panic!("{kind:?}"),
-    };
+    let (rules, absent) = rules(object);
     let mut found = Traffic { others: BTreeMap::new(), matched: vec![], mirrored: BTreeMap::new(), named: vec![] };
-    let rules = rules.as_array().unwrap();
     for (position, rule) in rules.iter().enumerate() {
-        let destinations = rule[list].as_array().unwrap();
+        let destinations = destinations(rule);
         assert!(!destinations.is_empty(), "a rule without a destination: {rule}");
         let weights: Vec<u64> = destinations
             .iter()
@@ -124,6 +119,25 @@ fn traffic(object: &Value) -> Traffic {
     }
     assert!(!found.others.is_empty(), "requests that no match claims have nowhere to go: {object}");
     found
+}
+
+/// The rules of a route, and what the weight of a destination is that has none.
+fn rules(object: &Value) -> (&[Value], u64) {
+    let (rules, absent) = match object["kind"].as_str() {
+        Some("VirtualService") => ("http", 0),
+        Some("HTTPRoute") => ("rules", 1),
+        kind => panic!("{kind:?}"),
+    };
+    (object["spec"][rules].as_array().unwrap(), absent)
+}
+
+fn destinations(rule: &Value) -> &[Value] {
+    rule["route"].as_array().or(rule["backendRefs"].as_array()).unwrap()
+}
+
+/// The route as the Iter8 controller makes it of the open text.
+fn by_the_controller(route: &Route, weights: &[u32]) -> Value {
+    read_documents(&route.text_at(weights)).unwrap().remove(0)
 }
 
 fn version(destination: &Value) -> usize {
@@ -215,9 +229,19 @@ fn wanted(versions: usize) -> Vec<Vec<u32>> {
 #[test]
 fn every_route_gives_the_shares_of_the_reference() {
     let count = each(|environment, strategy, wanted, route, ready| {
-        let object = route.at(&route.in_force(|index| ready[index])).unwrap().object;
+        let weights = route.in_force(|index| ready[index]);
         let expected = reference(environment, strategy, &effective(environment, strategy, wanted), ready);
-        assert_eq!(traffic(&object), expected, "{environment}/{strategy} {wanted:?} ready {ready:?}: {object:#}");
+        let object = route.at(&weights).unwrap().object;
+        for object in [&object, &by_the_controller(route, &weights)] {
+            assert_eq!(traffic(object), expected, "{environment}/{strategy} {wanted:?} ready {ready:?}: {object:#}");
+        }
+        for rule in rules(&object).0 {
+            let alone = destinations(rule).len() == 1;
+            assert!(
+                !alone || destinations(rule)[0]["weight"].is_null(),
+                "an only destination has a weight: {object:#}"
+            );
+        }
     });
     assert!(count > 1000, "{count} routes");
 }
@@ -257,10 +281,14 @@ fn is_found_out(catalog: &Catalog) -> bool {
                 let route = rendered.route.unwrap();
                 for subset in 0..1_u32 << wanted.len() {
                     let ready: Vec<bool> = (0..wanted.len()).map(|index| subset & 1 << index != 0).collect();
-                    let Ok(manifest) = route.at(&route.in_force(|index| ready[index])) else { return true };
+                    let weights = route.in_force(|index| ready[index]);
+                    if route.at(&weights).is_err() {
+                        return true;
+                    }
+                    let object = by_the_controller(&route, &weights);
                     let name = environment.name.as_str();
                     let expected = reference(name, strategy, &effective(name, strategy, &wanted), &ready);
-                    let found = std::panic::catch_unwind(|| traffic(&manifest.object));
+                    let found = std::panic::catch_unwind(|| traffic(&object));
                     if found.map_or(true, |found| found != expected) {
                         return true;
                     }
