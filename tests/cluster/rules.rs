@@ -173,14 +173,22 @@ fn a_version_that_waits_for_its_finalizers_is_deleted_already() {
 
 #[test]
 fn a_change_that_interrupts_a_version_with_a_share_is_found_unless_r8_warned() {
-    for (strategy, interrupts) in [
-        (json!({"type": "Recreate"}), true),
-        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}), true),
-        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}), false),
-        (Value::Null, false),
+    let rolling = |surge: Value, unavailable: Value| json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}});
+    for (strategy, replicas, interrupts) in [
+        (json!({"type": "Recreate"}), 3, true),
+        (rolling(json!(0), json!(1)), 1, true),
+        (rolling(json!(0), json!(1)), 3, false),
+        (rolling(json!(0), json!("25%")), 1, true),
+        (rolling(json!("25%"), json!("25%")), 1, false),
+        (Value::Null, 1, false),
     ] {
         let with = |mut object: Value| {
             object["spec"]["strategy"] = strategy.clone();
+            object["spec"]["replicas"] = json!(replicas);
+            for count in ["replicas", "updatedReplicas", "availableReplicas"] {
+                let one = object["status"][count].as_u64().unwrap();
+                object["status"][count] = json!(one * replicas);
+            }
             object
         };
         let mut tape = Tape::default();
@@ -302,15 +310,85 @@ fn a_model_is_settled_where_its_sequence_says_so() {
     assert_eq!(judged, expected);
 }
 
+/// A loaded model on ModelMesh, and what happens to it; the signs of the events after it was loaded.
+fn on_modelmesh(changes: &[&dyn Fn(&mut Value)]) -> String {
+    let mut sequence = Sequence::read("modelmesh/new-model");
+    let mut object = sequence.object.clone();
+    object["status"] = sequence.steps.pop().unwrap().status.unwrap();
+    on_top_of(sequence.object, object, changes)
+}
+
+fn on_top_of(created: Value, mut object: Value, changes: &[&dyn Fn(&mut Value)]) -> String {
+    let mut tape = Tape::default();
+    let named = |mut object: Value| {
+        object["metadata"]["name"] = "m".into();
+        object["metadata"]["namespace"] = "n".into();
+        object
+    };
+    tape.write(named(created)).write(named(object.clone()));
+    for change in changes {
+        change(&mut object);
+        tape.write(named(object.clone()));
+    }
+    let signs = routable(&tape);
+    signs.strip_prefix("-+").unwrap_or_else(|| panic!("{signs}")).to_owned()
+}
+
+fn load(object: &mut Value) {
+    object["spec"]["predictor"]["model"]["storageUri"] = "s3://models/second".into();
+}
+
+fn scale(object: &mut Value) {
+    object["spec"]["predictor"]["minReplicas"] = json!(2);
+}
+
+fn transition(status: &'static str, target: &'static str) -> impl Fn(&mut Value) {
+    move |object| {
+        object["status"]["modelStatus"]["transitionStatus"] = status.into();
+        object["status"]["modelStatus"]["states"]["targetModelState"] = target.into();
+    }
+}
+
 #[test]
 fn a_change_of_how_much_there_is_of_a_model_needs_no_new_proof() {
-    let sequence = Sequence::read("modelmesh/update");
-    let mut tape = recorded(&sequence, &|_| {});
-    let mut object = tape.0.events.last().unwrap().object.clone();
-    object["spec"]["predictor"]["minReplicas"] = json!(2);
-    tape.write(object.clone());
-    assert!(routable(&tape).ends_with('+'));
-    object["status"]["modelStatus"]["states"]["activeModelState"] = "FailedToLoad".into();
-    tape.write(object);
-    assert!(routable(&tape).ends_with('-'));
+    assert_eq!(on_modelmesh(&[&scale]), "+");
+    assert_eq!(on_modelmesh(&[&load, &scale, &transition("UpToDate", "Loaded"), &transition("UpToDate", "")]), "---+");
+    let failed = transition("BlockedByFailedLoad", "FailedToLoad");
+    assert_eq!(on_modelmesh(&[&failed, &scale]), "+-");
+}
+
+#[test]
+fn a_model_on_modelmesh_is_proven_by_a_status_that_is_up_to_date_after_the_change() {
+    let finalizer = |object: &mut Value| object["metadata"]["finalizers"] = json!(["iter8.tools/finalizer"]);
+    assert_eq!(on_modelmesh(&[&load, &finalizer]), "--");
+    assert_eq!(on_modelmesh(&[&load, &transition("InProgress", ""), &transition("UpToDate", "")]), "--+");
+}
+
+#[test]
+fn a_model_on_knative_is_settled_when_its_revision_is_rolled_out() {
+    let sequence = Sequence::read("knative/update");
+    let mut object = sequence.object.clone();
+    object["status"] = sequence.steps[0].status.clone().unwrap();
+    let revision = |names: &'static [&'static str]| {
+        move |object: &mut Value| {
+            for name in names {
+                object["status"]["components"]["predictor"][name] = "second".into();
+            }
+        }
+    };
+    let ready = revision(&["latestCreatedRevision", "latestReadyRevision"]);
+    assert_eq!(on_top_of(sequence.object, object, &[&load, &ready, &revision(&["latestRolledoutRevision"])]), "--+");
+}
+
+#[test]
+fn a_deployment_is_settled_when_its_rollout_is_complete() {
+    for (field, short) in [("observedGeneration", 1), ("updatedReplicas", 0), ("availableReplicas", 0), ("replicas", 2)]
+    {
+        let mut tape = Tape::default();
+        let mut rolling = deployment("a", 2, 2, true);
+        rolling["status"][field] = json!(short);
+        tape.write(rolling).write(route(&[("a", 1)]));
+        let expected = "share: at 2: Deployment a gets 100.0% after 0.0%: it was not settled since its last write";
+        assert_eq!(tape.judged(), [expected], "{field}");
+    }
 }

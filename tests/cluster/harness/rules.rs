@@ -211,16 +211,14 @@ impl<'a> Judge<'a> {
         if leaves {
             self.judge_interruption(event, &version, "is deleted");
         }
-        let mut written = event.happened == Happened::Written && old.is_none();
         if event.happened != Happened::Deleted {
             let changes = old.as_ref().is_some_and(|old| old.state.live["spec"] != event.object["spec"]);
             if changes && old.as_ref().is_some_and(|old| interrupts(&old.state.live, &event.object)) {
                 self.judge_interruption(event, &version, "is changed, which interrupts it");
             }
-            written |= changes;
             self.versions.insert(version.clone(), follow(old, event, changes));
         }
-        self.judge_versions(event, written.then_some(&version));
+        self.judge_versions(event);
         let told = match self.versions.get(&version) {
             Some(history) => {
                 let serving = if history.serving_since.is_some() { "serving" } else { "not serving" };
@@ -232,7 +230,7 @@ impl<'a> Judge<'a> {
     }
 
     /// What one event says of every version: that of a Deployment is also one of its InferenceService.
-    fn judge_versions(&mut self, event: &Event, written: Option<&Version>) {
+    fn judge_versions(&mut self, event: &Event) {
         let deployments: BTreeMap<String, Value> = self
             .versions
             .iter()
@@ -249,8 +247,7 @@ impl<'a> Judge<'a> {
             } else if history.serving_since.take().is_some() {
                 history.served_until = Some(event.seen);
             }
-            // The write itself shows nothing that came after it.
-            history.settled |= written != Some(version) && history.state.settled();
+            history.settled |= history.state.settled();
         }
     }
 
@@ -280,7 +277,10 @@ fn follow(old: Option<History>, event: &Event, changes: bool) -> History {
         return History { state, settled: false, serving_since: None, served_until: None };
     };
     if changes {
-        history.state.write = Some(Write { before: Some(history.state.live.clone()), reported: false });
+        // What an earlier change has not proven is not proven by one that changes less.
+        let unproven = history.state.write.take().filter(|_| !history.settled);
+        let before = unproven.map_or_else(|| Some(history.state.live.clone()), |write| write.before);
+        history.state.write = Some(Write { before, reported: false });
         history.settled = false;
     } else if let Some(write) = &mut history.state.write {
         write.reported |= history.state.live["status"] != live["status"];
