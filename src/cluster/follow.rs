@@ -48,9 +48,10 @@ impl Cluster<'_> {
             name: object.metadata.name.clone().unwrap_or_default(),
         };
         let (kind, place) = (served.resource.kind.clone(), namespace.to_owned());
+        let typed = typed(served);
         let sighting = move |event: Result<Event<DynamicObject>, watcher::Error>| match event {
             Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                Some(Sighting::Is(key(&object), Box::new(json(&object))))
+                Some(Sighting::Is(key(&object), Box::new(typed(&object))))
             }
             Ok(Event::Delete(object)) => Some(Sighting::Gone(key(&object))),
             Ok(Event::InitDone) => Some(Sighting::Listed(kind.clone(), place.clone())),
@@ -61,6 +62,17 @@ impl Cluster<'_> {
         };
         let events = watcher(self.api(served, namespace), config).default_backoff();
         events.filter_map(move |event| std::future::ready(sighting(event))).boxed()
+    }
+}
+
+/// Objects as JSON with their kind, which those of a list lack.
+pub(super) fn typed(served: &Served) -> impl Fn(&DynamicObject) -> Value + Send + Sync + use<> {
+    let resource = served.resource.clone();
+    move |object| {
+        let mut object = json(object);
+        object["apiVersion"] = resource.api_version.as_str().into();
+        object["kind"] = resource.kind.as_str().into();
+        object
     }
 }
 

@@ -9,6 +9,7 @@ use kube::core::{DynamicObject, PartialObjectMeta, Status};
 use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
+use super::follow::typed;
 use super::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::manifest::{Manifest, Manifests, ObjectKey, read_documents};
 use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release};
@@ -129,7 +130,7 @@ impl Cluster<'_> {
             (object.metadata.name == Some(child(&name))).then_some(())?;
             Some((
                 ObjectKey { group: "serving.kserve.io".into(), kind: "InferenceService".into(), namespace, name },
-                json(&object),
+                typed(served)(&object),
             ))
         });
         Ok(with_parent.collect())

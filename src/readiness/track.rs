@@ -75,6 +75,7 @@ impl Track {
             (Some("InferenceService"), Some("serving.kserve.io")) => {
                 inference::health(object, &self.beside(object, knative))
             }
+            (None, _) => Health { why: "its kind is unknown".into(), ..Health::absent() },
             _ => other(object),
         }
     }

@@ -1,5 +1,6 @@
 //! r8 against a real API server; see `harness` for which one, and for what is skipped without one.
 
+mod apply;
 mod diff;
 mod ground;
 mod harness;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use r8::manifest::{Manifests, ObjectKey, Role};
 use r8::plan::{
-    self, Action, Goal, Next, Observation, Observed, Outcome, Plan, Routed, RouteWrite, Seen, Wanted, next, plan,
+    self, Action, Goal, Next, Observation, Observed, Outcome, Plan, RouteWrite, Routed, Seen, Wanted, next, plan,
 };
 use r8::readiness::{Health, Settled};
 use r8::render::{ApiVersion, Options, Routing, render};
@@ -84,11 +84,8 @@ impl World {
         let live = before.map(|before| marked(&before.manifests)).unwrap_or_default();
         let desired = marked(&wanted.manifests);
         let objects = desired.iter().map(|(key, desired)| {
-            let observation = Observation {
-                live: live.get(key).cloned(),
-                desired: Some(desired.clone()),
-                ..Observation::default()
-            };
+            let observation =
+                Observation { live: live.get(key).cloned(), desired: Some(desired.clone()), ..Observation::default() };
             (key.clone(), observation)
         });
         let left = live.iter().filter(|(key, _)| !desired.contains_key(*key));
@@ -176,7 +173,8 @@ impl World {
         let freed = (0..old.len()).any(|index| old[index] > 0.0 && !serving(index))
             || moment.stopped.iter().any(|index| old[*index] == 0.0);
         for (index, member) in self.plan.members.iter().enumerate() {
-            let keeps = member.index.is_some() && member.weight > 0 && serving(index) && !self.is_settled(moment, index);
+            let keeps =
+                member.index.is_some() && member.weight > 0 && serving(index) && !self.is_settled(moment, index);
             if keeps && old[index] > 0.0 && new[index] == 0.0 && !self.interrupts(moment) {
                 self.fail(moment, &format!("rule 2: {} serves and loses its share", member.name));
             }
@@ -190,7 +188,10 @@ impl World {
             // What others gave up when they were taken out for an interrupting write comes back too.
             let lent = matches!(&moment.seen.routed, Routed::Without(_)) && serving(index);
             if !(serving(index) && (freed || lent || self.interrupts(moment))) && !primary {
-                self.fail(moment, &format!("rule 1: {} gets {} instead of {}", self.plan.members[index].name, new[index], old[index]));
+                self.fail(
+                    moment,
+                    &format!("rule 1: {} gets {} instead of {}", self.plan.members[index].name, new[index], old[index]),
+                );
             }
         }
     }
@@ -291,7 +292,8 @@ impl World {
             if !member.objects.iter().any(|key| keys.contains(key)) {
                 continue;
             }
-            let others = (0..shares.len()).any(|other| other != index && moment.seen.health[other].serving && shares[other] > 0.0);
+            let others = (0..shares.len())
+                .any(|other| other != index && moment.seen.health[other].serving && shares[other] > 0.0);
             if member.interrupts && shares[index] > 0.0 && others && self.plan.warnings.is_empty() {
                 self.fail(moment, &format!("rule 2: {} is interrupted with requests", member.name));
             }

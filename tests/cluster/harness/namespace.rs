@@ -72,6 +72,25 @@ impl Namespace {
         applied.unwrap_or_else(|error| panic!("{kind} {}/{name}: {error}", self.name));
     }
 
+    /// Creates one object as `kubectl apply` does without `--server-side`: its manager writes by Update.
+    pub async fn apply_client_side(&self, object: &Value) {
+        let (kind, name) = named(object);
+        let mut object = object.clone();
+        let last = object.to_string();
+        object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = last.into();
+        let params = PostParams { field_manager: Some("kubectl-client-side-apply".into()), ..PostParams::default() };
+        let object: DynamicObject = serde_json::from_value(object.clone()).expect("it is an object");
+        let created = self.objects(kind).create(&params, &object).await;
+        created.unwrap_or_else(|error| panic!("{kind} {}/{name}: {error}", self.name));
+    }
+
+    /// Ends what [`Ask::Ready`] began: statuses stay as they are until a test writes them.
+    pub async fn stop_playing(&self) {
+        let patch = json!({"metadata": {"labels": {"control-plane.r8.test/play": null}}});
+        let namespaces = Api::<Object>::all(self.client.clone());
+        namespaces.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("it is patched");
+    }
+
     /// The live object as JSON; none when it is not there.
     pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         let found = self.objects(kind).get_opt(name).await;

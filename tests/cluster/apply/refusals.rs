@@ -1,0 +1,105 @@
+//! What `r8 apply` does not do unasked: nothing is written then.
+
+use serde_json::json;
+
+use super::*;
+use crate::harness::{Ask, cluster};
+
+#[tokio::test]
+async fn objects_of_another_release_are_refused() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("foreign", &[Ask::Ready]).await;
+    let values = values("deployment-istio", "blue-green", &[("one", 1)]);
+    apply(cluster, &namespace, &["other"], &values).with(0);
+    let before = versions(&namespace).await;
+    let ended = apply(cluster, &namespace, &["mine"], &values).with(5);
+    let name = &namespace.name;
+    assert!(
+        ended.stderr.contains(&format!(
+            "error: Service {name}/shop belongs to release {name}/other\nhint: `--take-ownership` "
+        )),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(versions(&namespace).await, before);
+    apply(cluster, &namespace, &["mine", "--take-ownership"], &values).with(0);
+    let service = namespace.get("Service", "shop").await.unwrap();
+    assert_eq!(service["metadata"]["annotations"]["meta.helm.sh/release-name"], "mine");
+}
+
+#[tokio::test]
+async fn a_conflict_names_manager_field_and_both_values() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("conflict", &[Ask::Ready]).await;
+    let values = values("kserve-standard", "none", &[("one", 1)]);
+    apply(cluster, &namespace, &[], &values).with(0);
+    let edited = json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "shop-0"},
+                        "spec": {"predictor": {"minReplicas": 5}}});
+    namespace.apply_as("kubectl-edit", &edited).await;
+    let before = versions(&namespace).await;
+    let ended = apply(cluster, &namespace, &[], &values).with(5);
+    let text = format!(
+        "error: `.spec.predictor.minReplicas` of InferenceService {}/shop-0 is owned by `kubectl-edit`: it is 5 and would become 1\n",
+        namespace.name
+    );
+    assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    assert_eq!(versions(&namespace).await, before);
+    apply(cluster, &namespace, &["--force-conflicts"], &values).with(0);
+    assert_eq!(namespace.get("InferenceService", "shop-0").await.unwrap()["spec"]["predictor"]["minReplicas"], 1);
+}
+
+#[tokio::test]
+async fn a_live_release_loses_its_route_only_when_that_is_asked_for() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("unroute", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &values("deployment-istio", "blue-green", &[("one", 1)])).with(0);
+    let none = values("deployment-istio", "none", &[("one", 1)]);
+    let ended = apply(cluster, &namespace, &[], &none).with(5);
+    assert!(ended.stderr.contains("hint: `--remove-route` removes it"), "{}", ended.stderr);
+    assert!(namespace.get("VirtualService", "shop").await.is_some());
+    let diff = start(cluster.r8(), &namespace.name, &["diff", "--remove-route"], &none).end().with(0);
+    assert!(diff.stdout.starts_with("shop  routed → no route\n"), "{}", diff.stdout);
+    apply(cluster, &namespace, &["--remove-route"], &none).with(0);
+    assert_eq!(namespace.get("VirtualService", "shop").await, None);
+}
+
+#[tokio::test]
+async fn a_change_of_environment_needs_new_names() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("environment", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &values("deployment-istio", "blue-green", &[("one", 1)])).with(0);
+    let other = values("kserve-standard", "blue-green", &[("one", 1)]);
+    let ended = apply(cluster, &namespace, &[], &other).with(5);
+    assert!(
+        ended.stderr.contains(
+            "error: version shop-0 is a Deployment and would become an InferenceService under the same name\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+    let renamed = other.replace("modelFormat", "metadata: {name: model}, modelFormat");
+    let recorder = Recorder::start(cluster, &namespace.name);
+    apply(cluster, &namespace, &[], &renamed).with(0);
+    assert_traffic_rules(&recorder.stop(), &Rules::of("model").or_primary("shop-0"));
+    let deployment = namespace.get("Deployment", "shop-0").await;
+    assert!(deployment.is_none_or(|old| !old["metadata"]["deletionTimestamp"].is_null()));
+}
+
+#[tokio::test]
+async fn a_namespace_is_created_only_when_that_is_asked_for() {
+    let Some(cluster) = cluster() else { return };
+    let fresh = cluster.namespace("fresh", &[]).await;
+    let name = format!("{}-new", fresh.name);
+    let values = values("deployment-istio", "none", &[("one", 1)]);
+    let refused = start(cluster.r8(), &name, &["apply"], &values).end().with(1);
+    assert!(
+        refused
+            .stderr
+            .contains(&format!("error: namespace `{name}` does not exist\nhint: `--create-namespace` creates it\n")),
+        "{}",
+        refused.stderr
+    );
+    start(cluster.r8(), &name, &["apply", "--create-namespace", "--no-wait"], &values).end().with(0);
+    let made = Namespace { name, ..fresh };
+    assert!(made.get("Deployment", "shop-0").await.is_some());
+}

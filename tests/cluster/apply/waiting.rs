@@ -1,0 +1,193 @@
+//! Waiting: by the sequences of statuses that KServe, Knative, ModelMesh and Kubernetes write.
+
+use super::*;
+use crate::harness::{Ask, cluster, cluster_with_controllers};
+
+/// The environment whose versions a folder of sequences plays.
+fn environment(mode: &str) -> &'static str {
+    match mode {
+        "deployment" => "deployment-istio",
+        "knative" => "kserve",
+        "modelmesh" => "kserve-modelmesh-istio",
+        _ => "kserve-standard",
+    }
+}
+
+/// A release of one version, and the same with another model.
+fn pair(mode: &str) -> (String, String) {
+    let values = |model| values(environment(mode), "blue-green", &[(model, 1)]);
+    (values("one"), values("two"))
+}
+
+#[tokio::test]
+async fn a_first_install_is_routed_when_its_version_is_settled() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    for sequence in [
+        "standard/new-model",
+        "knative/new-model",
+        "modelmesh/new-model",
+        "deployment/new",
+        "standard/slow-load",
+        "knative/slow-load",
+        "modelmesh/slow-load",
+        "deployment/slow",
+        "modelmesh/no-generation",
+    ] {
+        let namespace = cluster.namespace(&sequence.replace('/', "-"), &[]).await;
+        let (values, _) = pair(sequence.split('/').next().unwrap());
+        let recorder = Recorder::start(cluster, &namespace.name);
+        let running = start(cluster.r8(), &namespace.name, &["apply", "--settle", "2s", "--timeout", "90s"], &values);
+        play(&mut Player::new(&namespace, sequence, "shop-0")).await;
+        let ended = running.end().with(0);
+        assert!(ended.stdout.starts_with("shop-0  – → 100%\n"), "{sequence}: {ended:?}");
+        assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+    }
+}
+
+#[tokio::test]
+async fn an_update_ends_when_the_new_model_serves_and_not_before() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    for sequence in [
+        "standard/update",
+        "knative/update",
+        "modelmesh/update",
+        "modelmesh/standby-update",
+        "deployment/update",
+        "knative/lying-generation",
+        "standard/lying-generation",
+    ] {
+        let namespace = cluster.namespace(&sequence.replace('/', "-"), &[]).await;
+        let (first, mut second) = pair(sequence.split('/').next().unwrap());
+        if sequence.ends_with("lying-generation") {
+            // A change that KServe's child does not see.
+            second = first.replace("weight: 1", "minReplicas: 2, weight: 1");
+        }
+        let mut player = Player::new(&namespace, sequence, "shop-0");
+        let running = start(cluster.r8(), &namespace.name, &["apply", "--settle", "2s", "--timeout", "90s"], &first);
+        play(&mut player).await;
+        running.end().with(0);
+        let recorder = Recorder::start(cluster, &namespace.name);
+        let running = start(
+            cluster.r8(),
+            &namespace.name,
+            &["apply", "--settle", "2s", "--timeout", "90s", "-o", "json"],
+            &second,
+        );
+        play(&mut player).await;
+        let ended = running.end().with(0);
+        let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(document["result"], "done", "{sequence}");
+        assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+    }
+}
+
+#[tokio::test]
+async fn a_definite_failure_ends_the_wait_at_once_and_says_why() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    for (sequence, why) in [
+        ("standard/failed-load", "FailedToLoad"),
+        ("knative/failed-load", "FailedToLoad"),
+        ("modelmesh/failed-load", "FailedToLoad: ModelLoadFailed: Failed to load model: no such key"),
+    ] {
+        let namespace = cluster.namespace(&sequence.replace('/', "-"), &[]).await;
+        let (values, _) = pair(sequence.split('/').next().unwrap());
+        let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "10m"], &values);
+        play(&mut Player::new(&namespace, sequence, "shop-0")).await;
+        let ended = running.end().with(4);
+        assert!(
+            ended.stderr.contains("error: version shop-0 failed: ") && ended.stderr.contains(why),
+            "{sequence}: {ended:?}"
+        );
+        assert!(ended.stderr.contains("note: no route was written\n"), "{sequence}: {ended:?}");
+        assert_eq!(namespace.get("VirtualService", "shop").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_update_leaves_the_old_model_with_its_requests() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    for sequence in ["standard/failed-update", "knative/failed-update", "modelmesh/failed-update"] {
+        let namespace = cluster.namespace(&sequence.replace('/', "-"), &[]).await;
+        let (first, second) = pair(sequence.split('/').next().unwrap());
+        let mut player = Player::new(&namespace, sequence, "shop-0");
+        let running = start(cluster.r8(), &namespace.name, &["apply", "--settle", "2s", "--timeout", "90s"], &first);
+        play(&mut player).await;
+        running.end().with(0);
+        let route = namespace.get("VirtualService", "shop").await.unwrap();
+        let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "90s"], &second);
+        play(&mut player).await;
+        let ended = running.end().with(4);
+        assert!(ended.stderr.contains("error: version shop-0 failed: "), "{sequence}: {ended:?}");
+        let after = namespace.get("VirtualService", "shop").await.unwrap();
+        assert_eq!(route["metadata"]["resourceVersion"], after["metadata"]["resourceVersion"], "{sequence}");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_names_version_condition_and_pods() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("late", &[]).await;
+    let (values, _) = pair("deployment");
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "8s"], &values);
+    play(&mut Player::new(&namespace, "deployment/image-missing", "shop-0")).await;
+    let ended = running.end().with(4);
+    assert!(
+        ended.stderr.contains("error: version shop-0 is not ready after 8 s: 0 of 1 pods are available"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("\n  Pod shop-0-") && ended.stderr.contains("ImagePullBackOff"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_wait_is_told_what_remains() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("no-wait", &[]).await;
+    let (values, _) = pair("standard");
+    let ended = apply(cluster, &namespace, &["--no-wait"], &values).with(0);
+    let name = &namespace.name;
+    let last =
+        format!("note: not settled yet: shop-0\nhint: `r8 apply shop -n {name} …` without `--no-wait` does the rest\n");
+    assert!(ended.stderr.ends_with(&last), "{}", ended.stderr);
+    assert_eq!(namespace.get("VirtualService", "shop").await, None);
+    assert!(namespace.get("InferenceService", "shop-0").await.is_some());
+}
+
+#[tokio::test]
+async fn requests_move_away_from_a_version_that_stops_serving_and_come_back() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("relief", &[Ask::Ready]).await;
+    let before = values("kserve-modelmesh-istio", "blue-green", &[("one", 30), ("two", 70)]);
+    apply(cluster, &namespace, &[], &before).with(0);
+    namespace.stop_playing().await;
+    let recorder = Recorder::start(cluster, &namespace.name);
+    let after = values("kserve-modelmesh-istio", "blue-green", &[("one", 30), ("three", 70)]);
+    let running =
+        start(cluster.r8(), &namespace.name, &["apply", "--drain", "1s", "--settle", "1s", "--timeout", "90s"], &after);
+    let status = |active: &str, target: &str, ready: &str, transition: &str| {
+        serde_json::json!({
+            "conditions": [{"type": "PredictorReady", "status": ready}, {"type": "Ready", "status": ready}],
+            "modelStatus": {"transitionStatus": transition, "states": {"activeModelState": active, "targetModelState": target}},
+        })
+    };
+    crate::harness::eventually("the model changes", async || {
+        let live = namespace.get("InferenceService", "shop-1").await?;
+        (live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/three").then_some(())
+    })
+    .await;
+    let share = async |expected: Option<i64>| {
+        crate::harness::eventually("the share moves", async || {
+            let route = namespace.get("VirtualService", "shop").await?;
+            let list = route["spec"]["http"][0]["route"].as_array()?.clone();
+            let is = |item: &&Value| item["headers"]["request"]["set"]["mm-vmodel-id"] == "shop-1";
+            let weight = list.iter().find(is).map(|item| item["weight"].as_i64().unwrap_or(0));
+            (weight == expected).then_some(())
+        })
+        .await;
+    };
+    namespace.put_status("InferenceService", "shop-1", &status("FailedToLoad", "Loading", "False", "InProgress")).await;
+    share(None).await;
+    namespace.put_status("InferenceService", "shop-1", &status("Loaded", "", "True", "UpToDate")).await;
+    share(Some(70)).await;
+    running.end().with(0);
+    assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+}
