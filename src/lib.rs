@@ -23,7 +23,8 @@
 //!                                            diff               cli
 //! ```
 //!
-//! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates.
+//! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
+//! of YAML that the readers of `values` and `manifest` share.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
 
 pub mod cli;
@@ -38,6 +39,7 @@ pub mod plan;
 pub mod readiness;
 pub mod render;
 pub mod route;
+mod scalar;
 pub mod spec;
 pub mod templates;
 pub mod values;

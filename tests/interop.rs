@@ -30,7 +30,7 @@ impl Random {
 }
 
 /// Texts that YAML readers are known to take for something else.
-const AWKWARD: [&str; 64] = [
+const AWKWARD: [&str; 71] = [
     "",
     " ",
     "yes",
@@ -51,6 +51,13 @@ const AWKWARD: [&str; 64] = [
     "0o10",
     "0x1F",
     "0b1",
+    "0B11",
+    "-0B11",
+    "0O7",
+    "0b-1",
+    "0o_7",
+    "._5",
+    "+._5",
     "1_000",
     "1e3",
     "1.",

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// Module, the modules it may use, the outside crates it may use (besides `std`, `thiserror` and `serde_json`).
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
-    ("values", &[], &["serde", "indexmap", "granit_parser"]),
-    ("manifest", &[], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
+    ("scalar", &[], &[]),
+    ("values", &["scalar"], &["serde", "indexmap", "granit_parser"]),
+    ("manifest", &["scalar"], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
     ("route", &["manifest"], &[]),
     ("diff", &["manifest"], &["similar"]),

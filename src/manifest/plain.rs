@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::read::{integral, key_text, scalar};
+use super::read::{self, key_text, scalar};
+use crate::scalar::finite;
 use granit_parser::ScalarStyle;
 
 /// The deepest nesting of blocks, and of one JSON value: together below the full reader's limit.
@@ -210,7 +211,7 @@ impl<'de> Visitor<'de> for Json {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        integral(value).map(Value::Number).ok_or_else(|| E::custom("not finite"))
+        finite(value).map(|plain| read::value(plain, "")).ok_or_else(|| E::custom("not finite"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag, options};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::plain;
+use super::plain::read;
+use crate::scalar::{Plain, plain};
 
 /// The deepest nesting that is read: that of values, and what templates put around them.
 const MAX_DEPTH: usize = 160;
@@ -33,7 +34,7 @@ pub struct ReadError {
 ///
 /// Text that is no YAML, a key that stands twice, nesting deeper than 160 levels, an alias bomb.
 pub fn read_documents(text: &str) -> Result<Vec<Value>, ReadError> {
-    match plain::read(text) {
+    match read(text) {
         Some(documents) => Ok(documents.into_iter().filter(|document| !document.is_null()).collect()),
         None => read_fully(text),
     }
@@ -178,51 +179,19 @@ pub(super) fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resul
     if style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str")) {
         return string();
     }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => return Ok(true.into()),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => return Ok(false.into()),
-        _ => {}
-    }
-    match text.as_bytes().first() {
-        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => Ok(number(text).map_or_else(|| text.into(), Value::Number)),
-        _ => string(),
-    }
+    Ok(value(plain(text), text))
 }
 
-fn number(text: &str) -> Option<Number> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return None;
+/// A plain scalar as JSON has it; numbers that it does not have stay texts.
+pub(super) fn value(plain: Plain, text: &str) -> Value {
+    match plain {
+        Plain::Null => Value::Null,
+        Plain::Bool(value) => value.into(),
+        Plain::Int(value) => value.into(),
+        Plain::UInt(value) => value.into(),
+        Plain::Float(value) => value.into(),
+        Plain::NotFinite | Plain::Text => text.into(),
     }
-    let digits = digits.replace('_', "");
-    let radix = [("0x", 16), ("0X", 16), ("0b", 2), ("0o", 8)];
-    let based = radix.iter().find_map(|(mark, radix)| Some((digits.strip_prefix(mark)?, *radix)));
-    let octal = || digits.strip_prefix('0').filter(|rest| !rest.is_empty()).map(|rest| (rest, 8));
-    let (body, radix) = based.or_else(octal).unwrap_or((digits.as_str(), 10));
-    if body.bytes().all(|byte| char::from(byte).is_digit(radix)) && !body.is_empty() {
-        if negative {
-            if let Ok(number) = i64::from_str_radix(&format!("-{body}"), radix) {
-                return Some(number.into());
-            }
-        } else if let Ok(number) = u64::from_str_radix(body, radix) {
-            return Some(number.into());
-        }
-    }
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    let value: f64 = if plain { digits.parse().ok()? } else { return None };
-    integral(if negative { -value } else { value })
-}
-
-/// A number of the float's value: an integer where it is one; none for infinities and NaN.
-pub(super) fn integral(value: f64) -> Option<Number> {
-    if value.fract() == 0.0 && value.abs() < 9e15 {
-        return Some((value as i64).into());
-    }
-    Number::from_f64(value)
 }
 
 #[cfg(test)]

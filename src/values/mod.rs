@@ -1,10 +1,10 @@
 //! Values: texts of files and `--set` flags, merged into one tree that knows where each part comes from.
 
+mod binary;
 mod error;
 mod merge;
 mod node;
 mod origin;
-mod scalar;
 mod set;
 mod set_json;
 mod yaml;

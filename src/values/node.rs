@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Origin;
+use crate::scalar::Plain;
 
 /// One value with the place it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,21 @@ pub struct Entry {
     pub key: Origin,
     /// The value.
     pub value: Node,
+}
+
+impl Kind {
+    /// What the text of a plain scalar is; none for a number that JSON does not have.
+    pub(super) fn of_plain(plain: Plain, text: &str) -> Option<Kind> {
+        Some(match plain {
+            Plain::Null => Kind::Null,
+            Plain::Bool(value) => Kind::Bool(value),
+            Plain::Int(value) => Kind::Int(value),
+            Plain::UInt(value) => Kind::UInt(value),
+            Plain::Float(value) => Kind::Float(value),
+            Plain::NotFinite => return None,
+            Plain::Text => Kind::String(text.to_owned()),
+        })
+    }
 }
 
 impl Node {

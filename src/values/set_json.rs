@@ -7,7 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::error::{SetProblem, ValuesError, ValuesProblem};
 use super::yaml::Spent;
-use super::{Entry, Kind, Map, Node, Origin, merge, scalar, set};
+use super::{Entry, Kind, Map, Node, Origin, merge, set};
+use crate::scalar::finite;
 
 /// Applies one argument to the values so far.
 pub(super) fn apply(root: &mut Node, text: &str, source: u32, spent: &mut Spent) -> Result<(), ValuesError> {
@@ -154,7 +155,7 @@ impl<'de> Visitor<'de> for Json<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        self.node(scalar::finite(value).unwrap_or(Kind::Null))
+        self.node(finite(value).and_then(|plain| Kind::of_plain(plain, "")).unwrap_or(Kind::Null))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {

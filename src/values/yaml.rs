@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag, options};
 
 use super::error::{ValuesError, ValuesProblem, ValuesWarning};
-use super::{Entry, Kind, Map, Node, Origin, merge, scalar};
+use super::{Entry, Kind, Map, Node, Origin, binary, merge};
+use crate::scalar::plain;
 
 /// The deepest nesting: that of JSON readers, which Helm's records are read with.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -337,13 +338,13 @@ fn kind(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, Value
     let is = |suffix: &str| tag.is_some_and(|tag| tag.is_yaml_core_schema_tag(suffix));
     // No part of the core schema of YAML 1.2, but of the dialect.
     if tag.is_some_and(|tag| tag.parts() == ("tag:yaml.org,2002:", "binary")) {
-        return scalar::binary(text).map(Kind::String).ok_or(ValuesProblem::Binary);
+        return binary::read(text).map(Kind::String).ok_or(ValuesProblem::Binary);
     }
     if is("str") || style != ScalarStyle::Plain && tag.is_none() {
         return Ok(Kind::String(text.to_owned()));
     }
     if style == ScalarStyle::Plain || is("int") || is("float") || is("bool") || is("null") {
-        return scalar::plain(text).map_err(ValuesProblem::NotFinite);
+        return Kind::of_plain(plain(text), text).ok_or_else(|| ValuesProblem::NotFinite(text.to_owned()));
     }
     Ok(Kind::String(text.to_owned()))
 }
