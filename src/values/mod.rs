@@ -169,7 +169,15 @@ mod tests {
         assert_eq!(error_of("? [a]\n: 1\n"), (1, 3, "a key must be a text, found a list".into()));
         assert_eq!(error_of("null: 1\n").2, "a key must be a text, found nothing");
         assert_eq!(error_of("a: {<<: 1}\n").2, "`<<` must be a map or a list of maps, found a number");
-        assert_eq!(error_of("a:\n\tb: 1\n").0, 2);
+        for (text, line, column) in [
+            ("a:\n\tb: 1\n", 2, 1),
+            ("a:\n  b: 1\n\n  \tc: 2\n", 4, 3),
+            ("a:\n  b: |\n\tx\n", 3, 1),
+            ("a: [\n\tb]\n", 2, 1),
+        ] {
+            let found = error_of(text);
+            assert_eq!((found.0, found.1), (line, column), "{text:?}: {}", found.2);
+        }
         assert_eq!(error_of("a: *b\n").0, 1);
         assert!(load(&[file("%YAML 1.1\n---\na: 1\n")]).is_err());
     }

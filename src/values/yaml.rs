@@ -70,15 +70,13 @@ pub(super) fn read(
     let mut root = Node { kind: Kind::Map(Map::new()), origin: start };
     for item in Parser::new_from_str_with_options(text, options) {
         let (event, span) = item.map_err(|error| {
-            let mark = error.marker();
-            let origin = Origin {
-                source,
-                line: mark.line().max(1) as u32,
-                column: mark.col() as u32 + 1,
-                length: 1,
-                used: None,
-            };
-            ValuesError { problem: ValuesProblem::Yaml(error.info()), origin }
+            let (mark, message) = (error.marker(), error.info());
+            let mut place = (mark.line().max(1), mark.col() + 1);
+            if message.split(' ').any(|word| matches!(word, "tab" | "tabs")) {
+                place = tab(text, place.0).unwrap_or(place);
+            }
+            let origin = Origin { source, line: place.0 as u32, column: place.1 as u32, length: 1, used: None };
+            ValuesError { problem: ValuesProblem::Yaml(message), origin }
         })?;
         let end = matches!(event, Event::DocumentEnd);
         let origin = origin(source, &span);
@@ -101,6 +99,15 @@ pub(super) fn read(
         }
     }
     Ok(root)
+}
+
+/// Line and column of the first tab that indents, from a line on: the reader names the place where it began to read what
+/// the tab ends.
+fn tab(text: &str, line: usize) -> Option<(usize, usize)> {
+    (1..).zip(text.lines()).skip(line - 1).find_map(|(number, line)| {
+        let before = line.chars().take_while(|c| *c == ' ').count();
+        line.chars().nth(before).filter(|c| *c == '\t').map(|_| (number, before + 1))
+    })
 }
 
 /// Refuses what Helm's own splitting of documents would misread or drop without a word.
