@@ -47,6 +47,10 @@ impl Written {
         let missing: Vec<&Path> =
             folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
         for folder in missing.into_iter().rev() {
+            // `new/..` is there as soon as `new` is.
+            if folder.is_dir() {
+                continue;
+            }
             fs::create_dir(folder)?;
             self.folders.push(folder.to_owned());
         }
@@ -97,6 +101,14 @@ mod tests {
         left.sort();
         assert_eq!(left, ["b", "c"]);
         assert_eq!(fs::read_to_string(root.path().join("c")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_path_may_leave_a_folder_that_it_has_made() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("new/../other/a").to_str().unwrap().to_owned();
+        write_all(&[(path, "1".to_owned())]).unwrap();
+        assert_eq!(fs::read_to_string(root.path().join("other/a")).unwrap(), "1");
     }
 
     #[test]
