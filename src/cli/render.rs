@@ -127,8 +127,9 @@ fn part(role: Role) -> Part {
 
 fn globs(texts: &[String]) -> Result<Vec<(&str, Glob)>, Failure> {
     let hint = "`*` and `?` stop at `/`, `[a-c]` and `[^a]` are classes, `\\` takes the next character as it is";
-    let malformed =
-        |text: &str, problem: &str| Failure::usage(format!("`--show-only {text}` is malformed: {problem}"), hint);
+    let malformed = |text: &str, problem: &str| {
+        Failure::usage(format!("`--show-only {}` is malformed: {problem}", secret::shown(text)), hint)
+    };
     let glob = |text| Glob::parse(text).map(|glob| (text, glob)).map_err(|problem| malformed(text, problem));
     texts.iter().map(String::as_str).map(glob).collect()
 }
@@ -152,6 +153,7 @@ fn filter(manifests: Manifests, only: &[Part], globs: &[(&str, Glob)]) -> Result
             } else {
                 format!("the documents come from {}", known.join(", "))
             };
+            let text = secret::shown(text);
             return Err(Failure::usage(format!("no document comes from a template that matches `{text}`"), known));
         }
     }

@@ -132,14 +132,15 @@ impl Report<'_> {
         self.warned += usize::from(kind == "warning");
         let paint = self.paint(kind);
         // A line break of a value would begin a line that looks like one of r8's own.
-        let words = clean(&message.text).replace('\n', "\u{fffd}");
+        let words = clean(&secret::without_passwords(&message.text)).replace('\n', "\u{fffd}");
         let mut text = format!("{}{kind}{}: {words}\n", paint.0, paint.1);
         if let Some(place) = &message.place {
             text.push_str(&format!("  --> {}\n", clean(place)));
         }
         text.push_str(&excerpt(message.marks.clone(), paint));
         if let Some(hint) = &message.hint {
-            text.push_str(&format!("hint: {}\n", clean(hint).replace('\n', "\u{fffd}")));
+            let hint = clean(&secret::without_passwords(hint)).replace('\n', "\u{fffd}");
+            text.push_str(&format!("hint: {hint}\n"));
         }
         self.line(&text);
     }

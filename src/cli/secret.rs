@@ -1,46 +1,28 @@
-//! What must not be shown: the values of keys that sound like secrets.
+//! What must not be shown: the values of keys that sound like secrets, and addresses with a name and password.
 //!
-//! Better too much than too little: from the first such key to the end of its line, and every line below it.
+//! Better too much than too little: from the first such key or address to the end of its line, and every line below a key.
+
+mod address;
+mod key;
+
+pub(super) use address::without_passwords;
+pub(super) use key::sounds_secret;
 
 use crate::values::{Kind, Node, Origin};
 
 /// Stands for what is not shown; its length says nothing about the value's.
 pub(super) const HIDDEN: &str = "•••••";
 
-/// Parts of key names whose values are not shown, without `-`, `_` and upper case.
-const WORDS: [&str; 9] =
-    ["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "accesskey", "privatekey"];
-/// Key names that sound so and only refer to a secret, or count tokens of a text.
-const HARMLESS: [&str; 8] = [
-    "servingkserveiosecretkey",
-    "secretname",
-    "secretref",
-    "secretkeyref",
-    "imagepullsecret",
-    "serviceaccounttoken",
-    "maxtoken",
-    "tokeniz",
-];
-
-/// Whether a key, or a whole path of keys, sounds as if its value were a secret.
-pub(super) fn sounds_secret(key: &str) -> bool {
-    let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    plain.make_ascii_lowercase();
-    // Most keys are none: the rest is done for few.
-    if !WORDS.iter().any(|word| plain.contains(word)) {
-        return false;
-    }
-    for name in HARMLESS {
-        plain = plain.replace(name, "");
-    }
-    WORDS.iter().any(|word| plain.contains(word))
-}
-
 /// How many characters of a line may be shown; all of them when none.
 ///
 /// `lines` are those of the whole text, so that a line below such a key is known, too.
 pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
     let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
+    if let Some(start) = explicit_value(line)
+        && has_explicit_secret(lines, index)
+    {
+        return Some(start);
+    }
     if below_secret(lines, index) || behind_secret(lines, index) || beside_secret(lines, index) {
         return Some(value_start(line));
     }
@@ -88,6 +70,18 @@ fn collect(node: &Node, origin: Origin, texts: &mut Vec<String>) {
 
 /// How much of a line may be shown, judged by the line alone.
 fn visible_alone(line: &str) -> Option<usize> {
+    let of_key = before_secret(line);
+    // From where the word with the address begins, its quote included.
+    let of_address = address::user(line).map(|(start, _)| {
+        let before = line.get(..start).unwrap_or_default();
+        let word = before.trim_end_matches(|c: char| !c.is_whitespace() && !matches!(c, '=' | ',' | '[' | '{' | '('));
+        word.chars().count()
+    });
+    of_key.into_iter().chain(of_address).min()
+}
+
+/// How much of a line stands before the value of a key that sounds like a secret.
+fn before_secret(line: &str) -> Option<usize> {
     let names_secret = pairs(line).any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
     let secret = |pair: &Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
     let Some(pair) = pairs(line).find(secret) else { return without_colon(line) };
@@ -152,9 +146,38 @@ fn place(line: &str) -> Option<Place<'_>> {
         rest = inner.trim_start();
     }
     let at = line.len() - rest.len();
+    if let Some(key) = rest.strip_prefix("? ") {
+        return Some(Place { first, at, key: Some(key), value: "" });
+    }
     let colon = rest.find(": ").or_else(|| rest.trim_end().strip_suffix(':').map(str::len));
     let value = colon.and_then(|colon| rest.get(colon + 1..)).unwrap_or_default();
     Some(Place { first, at, key: colon.and_then(|colon| rest.get(..colon)), value })
+}
+
+/// Where the value begins, in characters, of a line that holds the value of a key written with `?`.
+fn explicit_value(line: &str) -> Option<usize> {
+    let indented = line.trim_start();
+    let value = indented.strip_prefix(':')?;
+    (value.is_empty() || value.starts_with([' ', '\t']))
+        .then(|| line.chars().count() - value.trim_start().chars().count())
+}
+
+/// Whether the key that is written with `?` above the line of its value sounds like a secret.
+fn has_explicit_secret(lines: &[&str], index: usize) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let Some(own) = lines.get(index).map(|line| indent(line)) else { return false };
+    for line in lines.get(..index).unwrap_or_default().iter().rev() {
+        // `- ? key` begins an item of a list.
+        let key = line.trim_start_matches([' ', '-']);
+        let starts = key.starts_with('?') && line.len() - key.len() == own;
+        if sounds_secret(line) && (starts || indent(line) > own) {
+            return true;
+        }
+        if starts || !line.trim().is_empty() && indent(line) <= own {
+            return false;
+        }
+    }
+    false
 }
 
 /// Whether a line belongs to the value of a key, further up, that sounds like a secret.
@@ -163,13 +186,13 @@ fn below_secret(lines: &[&str], index: usize) -> bool {
     let first = line.len() - line.trim_start().len();
     // The items of a list may stand in the column of their key.
     let mut limit = first + usize::from(line.trim_start().starts_with('-'));
-    for line in lines.get(..index).unwrap_or_default().iter().rev() {
+    for (number, line) in lines.get(..index).unwrap_or_default().iter().enumerate().rev() {
         if limit == 0 {
             return false;
         }
         let Some(place) = place(line).filter(|place| place.at < limit) else { continue };
         let Some(key) = place.key else { continue };
-        if sounds_secret(key) {
+        if sounds_secret(key) || key.is_empty() && has_explicit_secret(lines, number) {
             return true;
         }
         limit = if place.first < place.at { place.first + 1 } else { place.at };
@@ -248,6 +271,16 @@ mod tests {
             ("max_tokens: 512", "max_tokens: 512"),
             ("storageUri: s3://token/a, port: 80", "storageUri: s3://token/a, port: 80"),
             ("password:", "password:"),
+            ("DB_PWD: x", "DB_PWD: •••••"),
+            ("dbPass: x", "dbPass: •••••"),
+            ("- authorization: Bearer x", "- authorization: •••••"),
+            ("a={\"p\\u0061ssword\":\"x\"}", "a={\"p\\u0061ssword\":•••••"),
+            ("\"to\\x6ben\": x", "\"to\\x6ben\": •••••"),
+            ("tls: {mode: PASSTHROUGH, passthrough: x}", "tls: {mode: PASSTHROUGH, passthrough: x}"),
+            ("image: \"https://me:x@host/a\"", "image: •••••"),
+            ("uri: [s3://a, https://token@host]", "uri: [s3://a, •••••"),
+            ("image: ssh://git@host/a:1", "image: ssh://git@host/a:1"),
+            ("uri: https://host/a@b:c", "uri: https://host/a@b:c"),
             ("name: token-classifier", "name: token-classifier"),
         ] {
             assert_eq!(shown_lines(text), want);
@@ -259,6 +292,13 @@ mod tests {
     fn no_line_below_a_secret_is_shown() {
         let text = "a:\n  password: |\n    one\n\n    two: 2\n  port: 80\ntokens:\n- abc\n- k: v\nb: 1";
         let want = "a:\n  password: •••••\n    •••••\n\n    •••••\n  port: 80\ntokens:\n•••••\n•••••\nb: 1";
+        assert_eq!(shown_lines(text), want);
+    }
+
+    #[test]
+    fn a_key_with_a_question_mark_hides_its_value() {
+        let text = "- ? password\n  : x\n- ? |\n    token\n  : - y\n    - z\n- ? name\n  : a";
+        let want = "- ? password\n  : •••••\n- ? |\n    token\n  : •••••\n    •••••\n- ? name\n  : a";
         assert_eq!(shown_lines(text), want);
     }
 

@@ -1,0 +1,77 @@
+//! Keys that sound as if their values were secrets.
+
+use std::borrow::Cow;
+
+/// Parts of key names whose values are not shown, without `-`, `_` and upper case.
+const WORDS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "bearer",
+    "authorization",
+    "credential",
+    "apikey",
+    "accesskey",
+    "privatekey",
+];
+/// Key names that sound so and only refer to a secret, or count tokens of a text.
+const HARMLESS: [&str; 8] = [
+    "servingkserveiosecretkey",
+    "secretname",
+    "secretref",
+    "secretkeyref",
+    "imagepullsecret",
+    "serviceaccounttoken",
+    "maxtoken",
+    "tokeniz",
+];
+
+/// Whether a key, or a whole path of keys, sounds as if its value were a secret.
+pub(in crate::cli) fn sounds_secret(key: &str) -> bool {
+    let key = unescaped(key);
+    let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.make_ascii_lowercase();
+    // `dbPass` and `DB_PASS`, but no `passthrough`.
+    if plain.contains("pass") && key.split(|c: char| !c.is_ascii_alphanumeric()).any(is_pass) {
+        return true;
+    }
+    // Most keys are none: the rest is done for few.
+    if !WORDS.iter().any(|word| plain.contains(word)) {
+        return false;
+    }
+    for name in HARMLESS {
+        plain = plain.replace(name, "");
+    }
+    WORDS.iter().any(|word| plain.contains(word))
+}
+
+fn is_pass(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.ends_with("pass") && !word.ends_with("bypass") && !word.ends_with("compass")
+}
+
+/// A key as YAML and JSON read it between double quotes.
+fn unescaped(key: &str) -> Cow<'_, str> {
+    if !key.contains('\\') {
+        return Cow::Borrowed(key);
+    }
+    let (mut text, mut rest) = (String::new(), key);
+    while let Some((before, behind)) = rest.split_once('\\') {
+        text.push_str(before);
+        let digits = match behind.chars().next() {
+            Some('x') => 2,
+            Some('u') => 4,
+            Some('U') => 8,
+            _ => 0,
+        };
+        let code = behind.get(1..=digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let character = code.and_then(char::from_u32);
+        text.extend(character);
+        rest = if character.is_some() { behind.get(digits + 1..).unwrap_or_default() } else { behind };
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
