@@ -1,11 +1,14 @@
 //! `validate`: every check of `render`, nothing printed but the verdict.
 
+use std::collections::BTreeMap;
+
 use super::args::{self, Global};
 use super::failure::{Failure, Fault};
 use super::helm;
 use super::render::decode;
 use super::report::{self, Report};
 use super::request::{Request, Verb, World, settle, settle_files};
+use crate::manifest::ObjectKey;
 use crate::render::{ApiVersion, Options, RenderErrors, Rendered, Routing};
 use crate::spec::{Problem, SpecErrors};
 
@@ -16,7 +19,8 @@ const MAX_VERSIONS: usize = 10;
 struct Checked {
     release: String,
     versions: usize,
-    objects: usize,
+    /// The objects that `render` prints at most.
+    objects: Vec<ObjectKey>,
     /// How many sets of ready versions were tried.
     sets: usize,
 }
@@ -47,10 +51,12 @@ pub(super) fn run(
     }
     let mut printed = String::new();
     let (mut checked, mut failed) = (Vec::new(), Vec::new());
+    let mut makers = BTreeMap::new();
     for path in &releases {
         let file = std::slice::from_ref(path);
         let request = settle_files(file, "validate", &args.sources, global, args.name.clone(), world);
-        match request.and_then(|request| check(&request, args.strict, report)) {
+        let found = request.and_then(|request| check(&request, args.strict, report));
+        match found.and_then(|found| alone(found, path, &mut makers, args.strict, report)) {
             Ok(found) => {
                 printed.push_str(&format!("{path}: {}\n", line(&found)));
                 checked.push(found);
@@ -72,15 +78,48 @@ pub(super) fn run(
     Err(Failure::Reported(code))
 }
 
+/// Warns of objects that a release makes and another one before it, too; `makers` are the objects so far, with the release
+/// and the file. Several files of one release are its states.
+fn alone<'a>(
+    checked: Checked,
+    path: &'a str,
+    makers: &mut BTreeMap<ObjectKey, (String, &'a str)>,
+    strict: bool,
+    report: &mut Report<'_>,
+) -> Result<Checked, Failure> {
+    let mut shared: BTreeMap<&str, Vec<&ObjectKey>> = BTreeMap::new();
+    for key in &checked.objects {
+        match makers.get(key) {
+            Some((release, _)) if *release == checked.release => {}
+            Some((_, first)) => shared.entry(first).or_default().push(key),
+            None => drop(makers.insert(key.clone(), (checked.release.clone(), path))),
+        }
+    }
+    for (first, keys) in &shared {
+        let more = match keys.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let one = keys.first().map(ToString::to_string).unwrap_or_default();
+        let hint = "give one of them other names or another namespace, unless they go to different clusters";
+        report.message("warning", &format!("{first} and {path} both make {one}{more}"), Some(hint));
+    }
+    if strict && !shared.is_empty() { Err(strictly()) } else { Ok(checked) }
+}
+
+fn strictly() -> Failure {
+    Fault::new("there are warnings, which `--strict` takes for errors", None).into()
+}
+
 fn line(checked: &Checked) -> String {
-    let (versions, objects) = (count(checked.versions, "version"), count(checked.objects, "object"));
+    let (versions, objects) = (count(checked.versions, "version"), count(checked.objects.len(), "object"));
     let chosen = if checked.versions > MAX_VERSIONS { "chosen " } else { "" };
     let sets = format!("{} {chosen}sets of ready versions", checked.sets);
     format!("release {}: {versions}, {objects}, {sets}", checked.release)
 }
 
 fn verdict(checked: &[Checked]) -> String {
-    let objects = checked.iter().map(|checked| checked.objects).sum();
+    let objects = checked.iter().map(|checked| checked.objects.len()).sum();
     format!("{}, {}: valid", count(checked.len(), "release"), count(objects, "object"))
 }
 
@@ -95,7 +134,7 @@ fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Che
         other => other,
     })?;
     if strict && report.warned > warnings {
-        return Err(Fault::new("there are warnings, which `--strict` takes for errors", None).into());
+        return Err(strictly());
     }
     let versions = spec.application.versions.len();
     let sets = ready_sets(versions);
@@ -103,16 +142,18 @@ fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Che
     Ok(Checked { release: spec.name.to_string(), versions, objects, sets: sets.len() })
 }
 
-/// Evaluates everything that `render` could print; gives the number of objects.
-fn every_print(rendered: &Rendered, sets: &[Vec<usize>], templates: Option<&str>) -> Result<usize, Failure> {
+/// Evaluates everything that `render` could print; gives the objects of the longest print.
+fn every_print(rendered: &Rendered, sets: &[Vec<usize>], templates: Option<&str>) -> Result<Vec<ObjectKey>, Failure> {
     let failed = |error: RenderErrors| Failure::render(&error, templates);
-    let mut objects = 0;
+    let mut objects = Vec::new();
     for routing in [Routing::Both, Routing::Routemap, Routing::Route] {
         for api_version in [ApiVersion::V1beta1, ApiVersion::V1] {
             let options = Options { routing, api_version, ready: None };
             let manifests = rendered.clone().select(&options).map_err(failed)?;
             manifests.to_yaml().map_err(|error| failed(error.into()))?;
-            objects = objects.max(manifests.len());
+            if manifests.len() > objects.len() {
+                objects = manifests.iter().map(|manifest| manifest.key.clone()).collect();
+            }
         }
     }
     // Of all objects, the route alone depends on which versions are ready; its shape is the same in both versions of the API.
