@@ -201,7 +201,8 @@ impl Walk<'_> {
             let child = if pattern.is_empty() { key.as_str() } else { key.strip_prefix(pattern)?.strip_prefix('.')? };
             (!child.contains(['.', '['])).then(|| child.to_owned())
         };
-        self.environment.table.keys.keys().filter_map(below).collect()
+        let alive = self.environment.table.keys.iter().filter(|(_, rule)| rule.dead.is_none());
+        alive.filter_map(|(key, _)| below(key)).collect()
     }
 }
 
