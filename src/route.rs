@@ -5,6 +5,7 @@
 //! of several tests; its `{{- end }}`; and the weight `{{ index .Weights K }}`.
 
 mod live;
+mod open;
 mod shares;
 
 use serde_json::Value;
@@ -14,15 +15,13 @@ pub use live::{Destination, destinations, in_force, is_split, without};
 pub use shares::{Share, shares};
 
 use crate::manifest::{Manifest, ManifestError, ObjectKey, ReadError, Role, read_documents};
-
-/// The deepest nesting of gates.
-const MAX_GATES: usize = 100;
+use open::{Part, parse};
 
 /// Why a text is no route.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RouteError {
     /// An action that r8 does not know.
-    #[error("line {line}: unknown action `{action}`")]
+    #[error("unknown action `{action}`")]
     Action {
         /// Line of the open text, from 1.
         line: usize,
@@ -30,13 +29,13 @@ pub enum RouteError {
         action: String,
     },
     /// A gate without its end, an end without a gate, or gates nested deeper than 100 levels.
-    #[error("line {line}: a gate and its end do not fit together")]
+    #[error("a gate and its end do not fit together")]
     Unbalanced {
         /// Line of the open text, from 1.
         line: usize,
     },
     /// A weight of a version that does not exist.
-    #[error("line {line}: there is no version {index}, the versions are 0 to {last}")]
+    #[error("there is no version {index}, the versions are 0 to {last}")]
     Index {
         /// Line of the open text, from 1.
         line: usize,
@@ -59,6 +58,19 @@ pub enum RouteError {
     Routemap(&'static str),
 }
 
+impl RouteError {
+    /// The line of the open text, from 1; none where the mistake is in no line.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            RouteError::Action { line, .. } | RouteError::Unbalanced { line } | RouteError::Index { line, .. } => {
+                Some(*line)
+            }
+            RouteError::Yaml(error) => Some(error.line),
+            RouteError::Object(_) | RouteError::Count(_) | RouteError::Routemap(_) => None,
+        }
+    }
+}
+
 /// A route with open weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
@@ -69,14 +81,6 @@ pub struct Route {
     template: String,
     /// The weights in force when every version is ready, and the route with them: the one that is asked for most.
     settled: Option<Box<(Vec<u32>, Manifest)>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Part {
-    Text(String),
-    Weight(usize),
-    /// Goes on at the part after the end unless one of the versions has a weight above 0.
-    Gate(Vec<usize>, usize),
 }
 
 impl Route {
@@ -138,7 +142,8 @@ impl Route {
         if let Some(settled) = self.settled.as_deref().filter(|settled| settled.0 == weights) {
             return Ok(settled.1.clone());
         }
-        let mut documents = read_documents(&self.text_at(weights))?;
+        let mut documents = read_documents(&self.text_at(weights))
+            .map_err(|error| ReadError { line: self.open_line(weights, error.line), ..error })?;
         let count = documents.len();
         let (Some(mut object), None) = (documents.pop(), documents.pop()) else {
             return Err(RouteError::Count(count));
@@ -149,24 +154,44 @@ impl Route {
 
     /// The open text with these weights in force, as the Iter8 controller evaluates it.
     pub fn text_at(&self, weights: &[u32]) -> String {
+        let mut text = String::with_capacity(self.open.len());
+        self.evaluate(weights, |part, _| text.push_str(part));
+        text
+    }
+
+    /// The line of the open text that a line of [`Route::text_at`] comes from.
+    fn open_line(&self, weights: &[u32], line: usize) -> usize {
+        let (mut now, mut open) = (1, 1);
+        self.evaluate(weights, |part, begin| {
+            if now <= line
+                && let Some(begin) = begin
+            {
+                let ends = part.matches('\n').count();
+                open = begin + ends.min(line - now);
+                now += ends;
+            }
+        });
+        open
+    }
+
+    /// Gives the texts of the parts in their order, those of the open text with the line in which they begin there.
+    fn evaluate(&self, weights: &[u32], mut give: impl FnMut(&str, Option<usize>)) {
         let nothing = weights.iter().all(|weight| *weight == 0);
         let weight = |index: usize| match weights.get(index) {
             Some(_) if nothing => u32::from(index == 0),
             Some(weight) => *weight,
             None => 0,
         };
-        let mut text = String::with_capacity(self.open.len());
         let mut next = 0;
         while let Some(part) = self.parts.get(next) {
             next += 1;
             match part {
-                Part::Text(literal) => text.push_str(literal),
-                Part::Weight(index) => text.push_str(&weight(*index).to_string()),
+                Part::Text(literal, line) => give(literal, Some(*line)),
+                Part::Weight(index) => give(&weight(*index).to_string(), None),
                 Part::Gate(tests, end) if tests.iter().all(|index| weight(*index) == 0) => next = *end,
                 Part::Gate(..) => {}
             }
         }
-        text
     }
 
     /// The weights in force when only the versions that `ready` names are ready: others have 0; none left gives the
@@ -212,94 +237,6 @@ fn without_lone_weights(route: &mut Value) {
     }
 }
 
-/// Splits the open text into literal texts and actions, with Go's trimming of blanks beside `{{-` and `-}}`.
-fn parse(open: &str, versions: usize) -> Result<Vec<Part>, RouteError> {
-    let (mut parts, mut gates): (Vec<Part>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
-    let (mut rest, mut line, mut trim) = (open, 1, false);
-    while let Some(start) = rest.find("{{") {
-        let (literal, from) = rest.split_at(start);
-        line += literal.matches('\n').count();
-        let Some(length) = from.find("}}") else {
-            return Err(RouteError::Action { line, action: from.chars().take(60).collect() });
-        };
-        let (action, after) = from.split_at(length + 2);
-        let inner = action.trim_start_matches("{{").trim_end_matches("}}");
-        let before = inner.starts_with("- ");
-        let behind = inner.ends_with(" -");
-        let words =
-            inner.trim_start_matches("- ").trim_end_matches(" -").split_whitespace().collect::<Vec<_>>().join(" ");
-        let literal = if trim { literal.trim_start() } else { literal };
-        parts.push(Part::Text(if before { literal.trim_end() } else { literal }.to_owned()));
-        let Some(found) = Action::parse(&words) else {
-            return Err(RouteError::Action { line, action: words });
-        };
-        let known = |index: usize| -> Result<usize, RouteError> {
-            if index >= versions {
-                return Err(RouteError::Index { line, index, last: versions.saturating_sub(1) });
-            }
-            Ok(index)
-        };
-        match found {
-            Action::Weight(index) => parts.push(Part::Weight(known(index)?)),
-            Action::End => {
-                let (gate, _) = gates.pop().ok_or(RouteError::Unbalanced { line })?;
-                let end = parts.len();
-                if let Some(Part::Gate(_, target)) = parts.get_mut(gate) {
-                    *target = end;
-                }
-            }
-            Action::If(tests) => {
-                if gates.len() >= MAX_GATES {
-                    return Err(RouteError::Unbalanced { line });
-                }
-                let tests = tests.into_iter().map(known).collect::<Result<_, _>>()?;
-                gates.push((parts.len(), line));
-                parts.push(Part::Gate(tests, usize::MAX));
-            }
-        }
-        line += action.matches('\n').count();
-        trim = behind;
-        rest = after;
-    }
-    parts.push(Part::Text(if trim { rest.trim_start() } else { rest }.to_owned()));
-    match gates.last() {
-        Some((_, line)) => Err(RouteError::Unbalanced { line: *line }),
-        None => Ok(parts),
-    }
-}
-
-/// What stands between `{{` and `}}`.
-enum Action {
-    Weight(usize),
-    If(Vec<usize>),
-    End,
-}
-
-impl Action {
-    /// Reads one of the three actions; its words are joined by single blanks.
-    fn parse(words: &str) -> Option<Action> {
-        if words == "end" {
-            return Some(Action::End);
-        }
-        if let Some(index) = words.strip_prefix("index .Weights ") {
-            return number(index).map(Action::Weight);
-        }
-        let tests = words.strip_prefix("if ")?;
-        let tests = match tests.strip_prefix("or ") {
-            Some(many) => many.strip_prefix('(')?.strip_suffix(')')?.split(") (").collect(),
-            None => vec![tests],
-        };
-        let index = |test: &str| number(test.strip_prefix("gt (index .Weights ")?.strip_suffix(") 0")?);
-        tests.into_iter().map(index).collect::<Option<_>>().map(Action::If)
-    }
-}
-
-/// An index of at most nine digits.
-fn number(text: &str) -> Option<usize> {
-    let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,6 +262,14 @@ mod tests {
         assert_eq!(text(body, &[1, 1]), "a: 1\nb: 1\nc: 1\nd: 1\n");
         assert_eq!(text(body, &[1, 0]), "a: 1\nb: 1\nd: 1\n");
         assert_eq!(text(body, &[0, 1]), "a: 1\n");
+    }
+
+    #[test]
+    fn a_text_that_is_no_yaml_is_reported_at_its_line_of_the_open_text() {
+        let body = "a: 1\n{{- if gt (index .Weights 1) 0 }}\nb: 1\n{{- end }}\nc: {{ index .Weights 0 }}\nd: [\n";
+        let error = Route::new(format!("{HEAD}{body}e: 1\n"), vec![1, 1], "t").unwrap_err();
+        let broken = Route::new(format!("{HEAD}{}e: ]\n", body.replace('[', "1")), vec![1, 1], "t").unwrap_err();
+        assert_eq!((error.line(), broken.line()), (Some(9), Some(10)), "{error} {broken}");
     }
 
     #[test]
@@ -357,37 +302,6 @@ mod tests {
     }
 
     #[test]
-    fn only_the_three_actions_of_a_routemap_are_read() {
-        let known = [
-            "end",
-            "index .Weights 7",
-            "if gt (index .Weights 0) 0",
-            "if or (gt (index .Weights 0) 0) (gt (index .Weights 1) 0)",
-        ];
-        for words in known {
-            assert!(Action::parse(words).is_some(), "{words}");
-        }
-        for words in [
-            "else",
-            "if",
-            "if true",
-            "if (index .Weights 0) 0",
-            "if or",
-            "if or gt (index .Weights 0) 0",
-            "if or ()",
-            "if gt (index .Weights 0) 1",
-            "if gt (index .Weights -1) 0",
-            "index .Weights",
-            "index .Weights 1234567890",
-            "index .Weights +1",
-            "if or (gt (index .Weights 0) 0) (index .Weights 1) 0)",
-            "if gt (index .Weights 0) 0) (gt (index .Weights 1) 0",
-        ] {
-            assert!(Action::parse(words).is_none(), "{words}");
-        }
-    }
-
-    #[test]
     fn unknown_actions_are_refused_at_their_line() {
         for (body, line) in [
             ("a: {{ .Name }}\n", 4),
@@ -398,7 +312,7 @@ mod tests {
             ("a: {{", 4),
         ] {
             let error = Route::new(format!("{HEAD}{body}"), vec![1], "t").unwrap_err();
-            assert!(error.to_string().starts_with(&format!("line {line}: ")), "{body}: {error}");
+            assert_eq!(error.line(), Some(line), "{body}: {error}");
         }
     }
 

@@ -3,7 +3,7 @@
 use minijinja::ErrorKind;
 use thiserror::Error;
 
-use crate::manifest::ManifestError;
+use crate::manifest::{ManifestError, ReadError};
 use crate::route::RouteError;
 use crate::templates::Catalog;
 
@@ -18,7 +18,7 @@ pub enum RenderError {
     Template {
         /// Path of the template below `templates/`.
         file: String,
-        /// Line, from 1; none where the mistake is in what the template writes.
+        /// Line, from 1; none where it cannot be told which one writes what is wrong.
         line: Option<usize>,
         /// What the engine or the reader says.
         message: String,
@@ -62,6 +62,16 @@ pub enum RenderError {
 #[error("{0}")]
 pub struct RenderErrors(pub RenderError);
 
+/// Where in a template a mistake is.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub file: String,
+    /// Line, from 1; none where it cannot be told.
+    pub line: Option<usize>,
+    /// Whether it is the user's own template.
+    pub own: bool,
+}
+
 impl RenderErrors {
     pub(super) fn template(error: &minijinja::Error, path: &str, catalog: &Catalog) -> RenderErrors {
         // The innermost cause is in the file that was included last: the one to repair.
@@ -90,28 +100,24 @@ impl RenderErrors {
         RenderErrors(RenderError::TooMuch { file, most })
     }
 
-    pub(super) fn text(path: &str, line: usize, message: String, text: &str, catalog: &Catalog) -> RenderErrors {
-        let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
-        let message = format!("{NO_YAML}: {message}, in line {line} of what it writes: `{written}`");
-        RenderErrors(RenderError::Template { file: path.into(), line: None, message, own: catalog.is_own(path) })
+    /// A text that is no YAML.
+    pub(super) fn text(place: &Place, error: &ReadError, text: &str) -> RenderErrors {
+        let written = text.lines().nth(error.line.saturating_sub(1)).unwrap_or_default().trim();
+        let message = format!("{NO_YAML}: {error}, in line {} of what it writes: `{written}`", error.line);
+        RenderErrors::written(place, message)
     }
 
-    pub(super) fn object(path: &str, error: &ManifestError, catalog: &Catalog) -> RenderErrors {
-        RenderErrors(RenderError::Template {
-            file: path.into(),
-            line: None,
-            message: error.to_string(),
-            own: catalog.is_own(path),
-        })
+    /// A text that is not what it should be.
+    pub(super) fn written(place: &Place, message: String) -> RenderErrors {
+        let Place { file, line, own } = place.clone();
+        RenderErrors(RenderError::Template { file, line, message, own })
     }
 
-    pub(super) fn route(path: &str, error: &RouteError, catalog: &Catalog) -> RenderErrors {
-        RenderErrors(RenderError::Template {
-            file: path.into(),
-            line: None,
-            message: error.to_string(),
-            own: catalog.is_own(path),
-        })
+    /// A text that is no route.
+    pub(super) fn route(place: &Place, error: &RouteError) -> RenderErrors {
+        let of_text = error.line().filter(|_| place.line.is_none());
+        let line = of_text.map(|line| format!(", in line {line} of what it writes")).unwrap_or_default();
+        RenderErrors::written(place, format!("{error}{line}"))
     }
 
     pub(super) fn missing(file: &str) -> RenderErrors {

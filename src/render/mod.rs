@@ -3,6 +3,7 @@
 mod context;
 mod engine;
 mod error;
+mod trace;
 
 use std::cell::Cell;
 
@@ -11,10 +12,11 @@ use minijinja::value::Value;
 pub use error::{RenderError, RenderErrors};
 
 use crate::manifest::{Manifest, Manifests, Role, read_documents};
-use crate::route::Route;
+use crate::route::{Route, RouteError};
 use crate::spec::ReleaseSpec;
 use crate::templates::Catalog;
 use context::Context;
+use error::Place;
 
 /// The API server's limit for a ConfigMap's data, in bytes.
 const MAX_ROUTEMAP: usize = 1024 * 1024;
@@ -91,6 +93,13 @@ struct Stage<'a> {
     written: Cell<usize>,
 }
 
+/// What a template has written, with the names that it was given.
+struct Written<'a> {
+    path: &'a str,
+    text: &'a str,
+    names: Value,
+}
+
 impl Stage<'_> {
     fn find(&self, file: &str) -> Option<String> {
         self.catalog.find(&self.spec.environment, file)
@@ -109,33 +118,46 @@ impl Stage<'_> {
 
     fn once(&self, file: &str, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
         let Some(path) = self.find(file) else { return Ok(()) };
-        let text = self.text(&path, self.context.once(Vec::new()))?;
-        self.objects(&path, &text, role, list)
+        let names = self.context.once(Vec::new());
+        let text = self.text(&path, names.clone())?;
+        self.objects(&Written { path: &path, text: &text, names }, role, list)
     }
 
     fn each(&self, file: &str, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
         let Some(path) = self.find(file) else { return Ok(()) };
         let weights = file == "weights.yaml.j2";
-        for (version, context) in self.spec.application.versions.iter().zip(self.context.each()) {
+        for (version, names) in self.spec.application.versions.iter().zip(self.context.each()) {
             if weights && !version.has_config {
                 continue;
             }
             let role = if weights { Role::Weights(version.index) } else { Role::Version(version.index) };
-            let text = self.text(&path, context)?;
-            self.objects(&path, &text, role, list)?;
+            let text = self.text(&path, names.clone())?;
+            self.objects(&Written { path: &path, text: &text, names }, role, list)?;
         }
         Ok(())
     }
 
-    fn objects(&self, path: &str, text: &str, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
-        let documents = read_documents(text)
-            .map_err(|error| RenderErrors::text(path, error.line, error.to_string(), text, self.catalog))?;
-        for object in documents {
-            let manifest = Manifest::from_object(object, path, role)
-                .map_err(|error| RenderErrors::object(path, &error, self.catalog))?;
+    fn objects(&self, written: &Written<'_>, role: Role, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
+        let documents = read_documents(written.text)
+            .map_err(|error| RenderErrors::text(&self.place(written, Some(error.line)), &error, written.text))?;
+        for (index, object) in documents.into_iter().enumerate() {
+            let manifest = Manifest::from_object(object, written.path, role).map_err(|error| {
+                RenderErrors::written(&self.place(written, trace::document(written.text, index)), error.to_string())
+            })?;
             list.push(manifest);
         }
         Ok(())
+    }
+
+    /// Where the line of a text comes from, as far as that can be told.
+    fn place(&self, written: &Written<'_>, line: Option<usize>) -> Place {
+        let &Written { path, text, ref names } = written;
+        let versions = self.spec.application.versions.len();
+        let found = line.and_then(|line| trace::origin(self.catalog, versions, path, names.clone(), text, line));
+        // What r8's own template writes wrongly is the fault of the one that includes it.
+        let found = found.filter(|(file, _)| self.catalog.is_own(file));
+        let (file, line) = found.map_or((path.to_owned(), None), |(file, line)| (file, Some(line)));
+        Place { own: self.catalog.is_own(&file), file, line }
     }
 
     fn route(&self) -> Result<Option<Route>, RenderErrors> {
@@ -147,10 +169,14 @@ impl Stage<'_> {
         let Some(path) = self.find(&file) else {
             return Err(RenderErrors::missing(&format!("{}/{file}", self.spec.environment.name)));
         };
-        let open = self.text(&path, self.context.once(Vec::new()))?;
+        let names = self.context.once(Vec::new());
+        let open = self.text(&path, names.clone())?;
         let wanted = application.versions.iter().map(|version| version.weight).collect();
-        let route =
-            Route::new(open, wanted, &path).map_err(|error| RenderErrors::route(&path, &error, self.catalog))?;
+        let route = Route::new(open.clone(), wanted, &path).map_err(|error| {
+            let document = usize::from(matches!(error, RouteError::Count(count) if count > 1));
+            let line = error.line().or_else(|| trace::document(&open, document));
+            RenderErrors::route(&self.place(&Written { path: &path, text: &open, names }, line), &error)
+        })?;
         Ok(Some(route))
     }
 
@@ -168,10 +194,10 @@ impl Stage<'_> {
         if !str_spec.ends_with('\n') {
             str_spec.push('\n');
         }
-        let names = vec![("str_spec", Value::from(str_spec))];
-        let text = self.text(&path, self.context.once(names))?;
+        let names = self.context.once(vec![("str_spec", Value::from(str_spec))]);
+        let text = self.text(&path, names.clone())?;
         let mut list = Vec::new();
-        self.objects(&path, &text, Role::Routemap, &mut list)?;
+        self.objects(&Written { path: &path, text: &text, names }, Role::Routemap, &mut list)?;
         Ok(list.pop())
     }
 }

@@ -60,7 +60,8 @@ async fn an_update_ends_when_the_new_model_serves_and_not_before() {
         let (first, mut second) = pair(sequence.split('/').next().unwrap());
         if sequence.ends_with("lying-generation") {
             // A change that KServe's child does not see.
-            second = first.replace("weight: 1", "minReplicas: 2, weight: 1");
+            let spec = "{spec: {predictor: {minReplicas: 2, model: {modelFormat: {name: sklearn}, storageUri: 's3://models/one'}}}}";
+            second = first.replace("weight: 1", &format!("weight: 1, inferenceServiceSpecification: {spec}"));
         }
         let mut player = Player::new(&namespace, sequence, "shop-0");
         let running = start(cluster.r8(), &namespace.name, &["apply", "--settle", "2s", "--timeout", "90s"], &first);
