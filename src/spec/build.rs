@@ -26,12 +26,7 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
     let rule = strategy(node, walk);
     let settings = settings(root, walk);
     let fields = fields(node, None, "application", walk);
-    let list = node.get("versions").and_then(Node::as_list)?;
-    if list.is_empty() {
-        let origin = node.get("versions").map(|node| node.origin);
-        let problem = Problem::Missing("application.versions[0]".into());
-        walk.error(problem, origin, "application.versions", Some("write at least one version".into()));
-    }
+    let list = versions(node, walk)?;
     let known = rule.is_some();
     let (strategy, rule) = rule.unwrap_or_default();
     let mut versions = Vec::with_capacity(list.len());
@@ -57,6 +52,7 @@ pub(super) fn build(root: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Op
 pub(super) fn without_environment(root: &Node, identity: &Identity, walk: &mut Walk<'_>) {
     let Some(node) = root.get("application") else { return };
     names(node, identity, walk);
+    versions(node, walk);
     let Some(given) = node.get("strategy") else { return };
     if let Some(strategy) = given.as_str().filter(|strategy| !STRATEGIES.contains(strategy)) {
         let hint = nearest(strategy, &STRATEGIES);
@@ -87,6 +83,17 @@ fn names(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Names {
         walk.warn(problem, given.map(|node| node.origin), "application.metadata.namespace", None);
     }
     Names { release, release_namespace: release_namespace.ok(), namespace }
+}
+
+/// The versions as written; what is no list has been reported.
+fn versions<'a>(node: &'a Node, walk: &mut Walk<'_>) -> Option<&'a [Node]> {
+    let given = node.get("versions")?;
+    let list = given.as_list()?;
+    if list.is_empty() {
+        let problem = Problem::Missing("application.versions[0]".into());
+        walk.error(problem, Some(given.origin), "application.versions", Some("write at least one version".into()));
+    }
+    Some(list)
 }
 
 fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option<ReleaseName> {
