@@ -307,7 +307,7 @@ fn lines(text: &str) -> Vec<&str> {
         lines.push(line);
         rest = behind.strip_prefix("\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
     }
-    lines.push(rest);
+    lines.extend(rest.split(['\n', '\r']).next());
     lines
 }
 
@@ -383,6 +383,8 @@ mod tests {
     #[test]
     fn lines_end_where_the_reader_of_yaml_ends_them() {
         assert_eq!(lines("\u{feff}a\r\nb\rc\n"), ["a", "b", "c", ""]);
+        let many = "\n".repeat(MAX_LINES) + "a\nb\n";
+        assert_eq!((lines(&many).len(), lines(&many).last()), (MAX_LINES + 1, Some(&"a")));
         let want = "error: key `a` appears twice\n  --> v.yaml:3:1\n   |\n 2 | a: 1\n   | - first here\n 3 | a: 2\n   | ^\nhint: drop \
                     one of them\n";
         assert_eq!(of_texts(&["b: 漢\ra: 1\r\na: 2\r\n"]), want);
