@@ -154,7 +154,9 @@ fn failure(object: &Value) -> Option<String> {
     let model = &object["status"]["modelStatus"];
     let blocked = matches!(model["transitionStatus"].as_str(), Some("BlockedByFailedLoad" | "InvalidSpec"));
     let states = &model["states"];
-    let failed = ["activeModelState", "targetModelState"].iter().any(|key| states[*key] == "FailedToLoad");
+    // A model that failed may be followed by one that is still loading.
+    let (active, target) = (&states["activeModelState"], states["targetModelState"].as_str().unwrap_or_default());
+    let failed = target == "FailedToLoad" || (*active == "FailedToLoad" && target.is_empty());
     if !blocked && !failed {
         return None;
     }

@@ -30,7 +30,6 @@ async fn a_first_install_is_routed_when_its_version_is_settled() {
         "standard/slow-load",
         "knative/slow-load",
         "modelmesh/slow-load",
-        "deployment/slow",
         "modelmesh/no-generation",
     ] {
         let namespace = cluster.namespace(&sequence.replace('/', "-"), &[]).await;
@@ -128,15 +127,17 @@ async fn a_failed_update_leaves_the_old_model_with_its_requests() {
 async fn a_timeout_names_version_condition_and_pods() {
     let Some(cluster) = cluster_with_controllers() else { return };
     let namespace = cluster.namespace("late", &[]).await;
-    let (values, _) = pair("deployment");
-    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "8s"], &values);
-    play(&mut Player::new(&namespace, "deployment/image-missing", "shop-0")).await;
+    let (first, second) = pair("deployment");
+    let mut player = Player::new(&namespace, "deployment/image-missing", "shop-0");
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "90s"], &first);
+    play(&mut player).await;
+    running.end().with(0);
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "8s"], &second);
+    play(&mut player).await;
     let ended = running.end().with(4);
-    assert!(
-        ended.stderr.contains("error: version shop-0 is not ready after 8 s: 0 of 1 pods are available"),
-        "{ended:?}"
-    );
-    assert!(ended.stderr.contains("\n  Pod shop-0-") && ended.stderr.contains("ImagePullBackOff"), "{ended:?}");
+    let text = "error: version shop-0 is not ready after 8 s: 1 old pods are still there";
+    assert!(ended.stderr.contains(text), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\n  Pod shop-0-") && ended.stderr.contains("ImagePullBackOff"), "{}", ended.stderr);
 }
 
 #[tokio::test]
@@ -185,7 +186,7 @@ async fn requests_move_away_from_a_version_that_stops_serving_and_come_back() {
         })
         .await;
     };
-    namespace.put_status("InferenceService", "shop-1", &status("FailedToLoad", "Loading", "False", "InProgress")).await;
+    namespace.put_status("InferenceService", "shop-1", &status("Loading", "", "False", "InProgress")).await;
     share(None).await;
     namespace.put_status("InferenceService", "shop-1", &status("Loaded", "", "True", "UpToDate")).await;
     share(Some(70)).await;
