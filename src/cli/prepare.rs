@@ -34,9 +34,9 @@ pub(super) fn said(
     let request = settle(&args.sources, global, Verb::Own, name, world)?;
     let (spec, rendered) = render::decode(&request, report)?;
     let route = rendered.route.clone();
+    // The route is looked at whoever writes it.
     let routing = match args.routing {
-        Writer::Auto | Writer::Both => crate::render::Routing::Both,
-        Writer::Routemap => crate::render::Routing::Routemap,
+        Writer::Auto | Writer::Both | Writer::Routemap => crate::render::Routing::Both,
         Writer::Route => crate::render::Routing::Route,
     };
     let options = Options { routing, api_version: ApiVersion::V1beta1, ready: None };
@@ -82,7 +82,7 @@ pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
         let hint = "changes by defaulting and webhooks are not foreseen; the right to `patch` makes it exact";
         report.message("note", "compared field by field: you may not `patch`", Some(hint));
     }
-    if plan.left_to_controller.is_some() {
+    if plan.left_to_controller.is_some() && plan.goal.routing == Routing::Auto {
         let hint = "`--routing route` takes it over";
         report.message("note", "the live route is the Iter8 controller's and is left to it", Some(hint));
     }

@@ -13,7 +13,7 @@ use super::follow::{Follow, Sighting};
 use super::observe::Sight;
 use super::{Cluster, ClusterError, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
-use crate::plan::{Action, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, is_controllers, next};
+use crate::plan::{Action, CONTROLLER, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, is_controllers, next};
 use crate::readiness::{Health, Settled, Track, child};
 use crate::route::in_force;
 
@@ -385,17 +385,24 @@ impl<'a> Run<'a> {
         let live = self.cluster.read(served, &key).await?;
         // Decided anew before each write: the controller may have come in between.
         if self.plan.goal.routing == Routing::Auto && live.as_ref().is_some_and(is_controllers) {
-            self.seen.controller = true;
-            (self.cluster.say)(News::LeftToController(&key));
-            self.see_route(live);
-            return Ok(());
+            return self.leave(&key, live);
         }
         if live.is_some() {
             self.cluster.hand_over(&self.sight.kinds, &key, live.as_ref()).await?;
         }
-        let takes = self.plan.goal.routing == Routing::Route && live.as_ref().is_some_and(is_controllers);
+        let takes = self.plan.goal.routing == Routing::Route && live.as_ref().is_some_and(has_controller);
         let force = takes || self.plan.change(&key).is_some_and(|change| self.plan.forces(change));
-        let stored = self.cluster.apply(&self.sight.kinds, &key, &object, force).await?;
+        let stored = match self.cluster.apply(&self.sight.kinds, &key, &object, force).await {
+            Ok(stored) => stored,
+            // What both owned has come to differ: the controller has been here since.
+            Err(ClusterError::Conflict { conflicts, .. })
+                if self.plan.goal.routing == Routing::Auto
+                    && conflicts.iter().all(|conflict| conflict.manager == CONTROLLER) =>
+            {
+                return self.leave(&key, live);
+            }
+            Err(error) => return Err(error),
+        };
         (self.cluster.say)(News::Routed(&stored));
         self.seen.done.insert(key, self.start.elapsed());
         self.seen.routed = match write {
@@ -404,6 +411,14 @@ impl<'a> Run<'a> {
         };
         self.seen.in_force = None;
         self.see_route(Some(stored));
+        Ok(())
+    }
+
+    /// Leaves the route to the controller from now on.
+    fn leave(&mut self, key: &ObjectKey, live: Option<Value>) -> Result<(), ClusterError> {
+        self.seen.controller = true;
+        (self.cluster.say)(News::LeftToController(key));
+        self.see_route(live);
         Ok(())
     }
 
@@ -428,8 +443,25 @@ impl<'a> Run<'a> {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        failed.map_or(Ok(()), Err)
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let orphaned = self.seen.untied && keys.iter().any(|key| key.kind == "ConfigMap");
+        if orphaned && let (Some(key), Routed::Wanted(weights)) = (self.route_key(), self.seen.routed.clone()) {
+            // The route has to be the one that was there before.
+            let served = self.cluster.served(&self.sight.kinds, &key)?;
+            if self.cluster.read(served, &key).await?.is_none() {
+                return self.write_route(RouteWrite::Wanted(weights)).await;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether the Iter8 controller has written a route.
+fn has_controller(route: &Value) -> bool {
+    let entries = route["metadata"]["managedFields"].as_array().into_iter().flatten();
+    entries.into_iter().any(|entry| entry["manager"] == CONTROLLER)
 }
 
 /// Whether an object of this kind says whether it is ready.

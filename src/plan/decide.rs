@@ -26,9 +26,12 @@ pub const CONTROLLER: &str = "iter8-controller";
 /// Decides what changes, and in which order.
 pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal) -> Plan {
     let live_route = live_route(&wanted.manifests, observed);
-    let controlled = live_route.is_some_and(is_controllers);
-    let routes = wanted.manifests.iter().any(|manifest| manifest.role == Role::Route);
-    let leaves_route = controlled && goal.routing == Routing::Auto;
+    let controlled = live_route.is_some_and(is_controllers) || contends(&wanted.manifests, observed);
+    let leaves_route = match goal.routing {
+        Routing::Auto => controlled,
+        Routing::Routemap => true,
+        Routing::Both | Routing::Route => false,
+    };
     let mut changes: Vec<Change> = wanted
         .manifests
         .iter()
@@ -55,9 +58,9 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         .filter(|change| change.action != Action::Delete)
         .flat_map(|change| {
             // The controller's fields are taken on purpose.
-            let takes = change.role == Some(Role::Route) && goal.routing == Routing::Route;
+            let own = change.role == Some(Role::Route) && matches!(goal.routing, Routing::Route | Routing::Both);
             let mut change = change.clone();
-            change.conflicts.retain(|conflict| !(takes && conflict.manager == CONTROLLER));
+            change.conflicts.retain(|conflict| !(own && conflict.manager == CONTROLLER));
             refusal::of_change(&change, goal.take_ownership, goal.force_conflicts)
         })
         .collect();
@@ -90,9 +93,16 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         warnings,
         members,
         before: live_route.cloned(),
-        route: wanted.route.clone().filter(|_| routes && !leaves_route),
+        route: wanted.route.clone().filter(|_| !leaves_route),
         left_to_controller: wanted.route.clone().filter(|_| leaves_route),
     }
+}
+
+/// Whether the Iter8 controller owns a field of the route with another value than the wanted one, be it together with r8.
+fn contends(manifests: &Manifests, observed: &Observed) -> bool {
+    let route = manifests.iter().find(|manifest| manifest.role == Role::Route);
+    let conflicts = route.and_then(|manifest| observed.objects.get(&manifest.key)).map(|route| &route.conflicts);
+    conflicts.into_iter().flatten().any(|conflict| conflict.manager == CONTROLLER)
 }
 
 /// Whether the Iter8 controller owns a field below `.spec` that r8's own entry does not.

@@ -467,9 +467,8 @@ impl State<'_> {
             });
             return (leaves && self.seen.now < drained).then_some(Next::Watch(drained));
         }
-        let routemap = self.plan.changes.iter().find(|change| change.role == Some(Role::Routemap));
-        let written = routemap.and_then(|change| self.seen.done.get(&change.key)).copied().unwrap_or_default();
-        let limit = (written + CONTROLLER_FOLLOWS).min(self.plan.goal.timeout.max(written));
+        let last = self.seen.done.values().chain(&self.seen.since).max().copied().unwrap_or_default();
+        let limit = last + CONTROLLER_FOLLOWS;
         if self.seen.now >= limit {
             return Some(Next::End(Outcome::NotFollowed));
         }

@@ -1,5 +1,6 @@
 //! `r8 apply` against a real API server: what it writes, when, and that the traffic rules hold while it does.
 
+mod controller;
 mod life;
 mod refusals;
 mod waiting;
