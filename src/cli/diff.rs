@@ -13,6 +13,7 @@ use super::{Done, connect, prepare};
 use crate::cluster::{Cluster, News};
 use crate::diff::Side;
 use crate::plan::{Action, Change, Mode, Owner, Plan, Release, Shift, Step};
+use crate::readiness::Settled;
 
 /// The exit code for changes, with `--exit-code`.
 const CHANGES: u8 = 3;
@@ -60,6 +61,7 @@ pub(super) fn show(
         report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));
     }
     prepare::remarks(&sight, &plan, report);
+    not_settled(&plan, report);
     let text = if show.json {
         format!("{:#}\n", document(&plan, &said.release))
     } else {
@@ -67,6 +69,19 @@ pub(super) fn show(
     };
     let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
     Ok(Done { text, code })
+}
+
+/// The difference shows every version settled: which ones are not is said beside it.
+fn not_settled(plan: &Plan, report: &mut Report<'_>) {
+    for (member, health) in plan.members.iter().zip(&plan.health).filter(|(member, _)| member.index.is_some()) {
+        let exists =
+            member.objects.iter().any(|key| plan.change(key).is_some_and(|change| change.pair.before().is_some()));
+        if exists && health.settled == Settled::No {
+            let why = health.failed.as_ref().unwrap_or(&health.why);
+            let serving = if health.serving { "serving but not settled" } else { "not serving" };
+            report.message("note", &format!("{} is {serving} now: {why}", member.name), None);
+        }
+    }
 }
 
 fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {

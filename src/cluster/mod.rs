@@ -8,6 +8,7 @@ mod discovery;
 mod error;
 mod follow;
 mod observe;
+mod overlay;
 mod run;
 mod write;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
 use super::follow::typed;
+use super::overlay::{drop_handed_over, laid_over};
 use super::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::manifest::{Manifest, Manifests, ObjectKey, read_documents};
 use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release};
@@ -200,6 +201,9 @@ impl Cluster<'_> {
             },
             Err(error) => return Err(self.refused(&key, error)),
         }
+        if let (Some(live), Some(desired)) = (&observation.live, &mut observation.desired) {
+            drop_handed_over(desired, live, &wanted);
+        }
         Ok((key, observation))
     }
 
@@ -361,51 +365,4 @@ pub(super) fn conflicts(status: &Status) -> Vec<Conflict> {
     let mut conflicts: Vec<Conflict> = conflicts.filter(|conflict| !OWN.contains(&conflict.manager.as_str())).collect();
     conflicts.sort();
     conflicts
-}
-
-/// The live object with the wanted fields over it: what can be said without the right to `patch`.
-///
-/// Fields that `helm` owns alone by server-side apply and that are not wanted any more are removed.
-fn laid_over(live: &Value, wanted: &Value) -> Value {
-    let mut desired = live.clone();
-    let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
-    for entry in entries.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply") {
-        drop_unwanted(&mut desired, &entry["fieldsV1"], Some(wanted));
-    }
-    lay(&mut desired, wanted);
-    desired
-}
-
-/// Removes the fields that `owned` names and `wanted` lacks.
-fn drop_unwanted(object: &mut Value, owned: &Value, wanted: Option<&Value>) {
-    let Some(fields) = owned.as_object() else { return };
-    for (name, below) in fields {
-        let Some(key) = name.strip_prefix("f:") else { continue };
-        let Some(map) = object.as_object_mut() else { return };
-        let inner = wanted.and_then(|wanted| wanted.get(key));
-        let leaf = below.as_object().is_none_or(|below| below.is_empty());
-        if inner.is_none() && leaf {
-            map.shift_remove(key);
-        } else if let Some(value) = map.get_mut(key) {
-            drop_unwanted(value, below, inner);
-        }
-    }
-}
-
-fn lay(object: &mut Value, wanted: &Value) {
-    match (object, wanted) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (key, value) in above {
-                match below.get_mut(key) {
-                    Some(old) => lay(old, value),
-                    None => drop(below.insert(key.clone(), value.clone())),
-                }
-            }
-        }
-        // Items that the API server fills in are kept: lists of the same length are laid item by item.
-        (Value::Array(below), Value::Array(above)) if below.len() == above.len() => {
-            below.iter_mut().zip(above).for_each(|(old, value)| lay(old, value));
-        }
-        (object, wanted) => *object = wanted.clone(),
-    }
 }

@@ -13,7 +13,9 @@ use super::follow::{Follow, Sighting};
 use super::observe::Sight;
 use super::{Cluster, ClusterError, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
-use crate::plan::{Action, CONTROLLER, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, is_controllers, next};
+use crate::plan::{
+    Action, CONTROLLER, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, has_state, is_controllers, next,
+};
 use crate::readiness::{Health, Settled, Track, child};
 use crate::route::in_force;
 
@@ -462,20 +464,6 @@ impl<'a> Run<'a> {
 fn has_controller(route: &Value) -> bool {
     let entries = route["metadata"]["managedFields"].as_array().into_iter().flatten();
     entries.into_iter().any(|entry| entry["manager"] == CONTROLLER)
-}
-
-/// Whether an object of this kind says whether it is ready.
-fn has_state(key: &ObjectKey) -> bool {
-    const WITHOUT: [&str; 7] = [
-        "",
-        "networking.istio.io",
-        "networking.k8s.io",
-        "gateway.networking.k8s.io",
-        "autoscaling",
-        "policy",
-        "rbac.authorization.k8s.io",
-    ];
-    !WITHOUT.contains(&key.group.as_str())
 }
 
 fn child_of(key: &ObjectKey) -> ObjectKey {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::call::is_cut;
 use super::discovery::{Kinds, Served};
-use super::observe::{OWN, conflicts, json as object_json};
+use super::observe::{conflicts, json as object_json};
+use super::overlay::is_handed_over;
 use super::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::manifest::ObjectKey;
 use crate::plan::CONTROLLER;
@@ -199,11 +200,7 @@ impl Cluster<'_> {
 /// The entries of `managedFields` with those of other tools' client-side writes in r8's own; none when there are none.
 fn handed_over(live: &Value) -> Option<Vec<Value>> {
     let entries = live["metadata"]["managedFields"].as_array()?;
-    let taken = |entry: &&Value| {
-        entry["operation"] == "Update"
-            && entry["subresource"].as_str().unwrap_or_default().is_empty()
-            && entry["manager"].as_str().is_some_and(|manager| OWN.contains(&manager))
-    };
+    let taken = |entry: &&Value| is_handed_over(entry);
     let is_ours = |entry: &&Value| entry["operation"] == "Apply" && entry["manager"] == FIELD_MANAGER;
     let first = entries.iter().find(taken)?;
     let mut ours = entries.iter().find(is_ours).cloned().unwrap_or_else(|| {

@@ -91,6 +91,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         traffic,
         refusals,
         warnings,
+        health: members.iter().map(|member| member.health(observed)).collect(),
         members,
         before: live_route.cloned(),
         route: wanted.route.clone().filter(|_| !leaves_route),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Action, Change, Observed};
 use crate::manifest::{ObjectKey, Role};
+use crate::readiness::{Health, Track};
 use crate::route::{Destination, destinations};
 
 /// One version.
@@ -84,10 +85,35 @@ pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&V
 }
 
 impl Member {
+    /// The state of its live objects.
+    pub(super) fn health(&self, observed: &Observed) -> Health {
+        let states = self.objects.iter().filter(|key| has_state(key)).map(|key| {
+            let wanted = observed.objects.get(key).and_then(|observation| observation.live.clone());
+            let mut track = Track::new(wanted.or_else(|| observed.left.get(key).cloned()));
+            track.see_child(observed.children.get(key).cloned());
+            track.health(observed.knative)
+        });
+        states.reduce(Health::and).unwrap_or_else(Health::trivial)
+    }
+
     /// Whether a destination of a route is this version.
     pub fn is(&self, destination: &Destination) -> bool {
         self.objects.iter().any(|key| destination.is(&key.kind, &key.namespace, &key.name))
     }
+}
+
+/// Whether an object of this kind says whether it is ready.
+pub fn has_state(key: &ObjectKey) -> bool {
+    const WITHOUT: [&str; 7] = [
+        "",
+        "networking.istio.io",
+        "networking.k8s.io",
+        "gateway.networking.k8s.io",
+        "autoscaling",
+        "policy",
+        "rbac.authorization.k8s.io",
+    ];
+    !WITHOUT.contains(&key.group.as_str())
 }
 
 fn is_routed(places: &[Destination], objects: &[ObjectKey]) -> bool {

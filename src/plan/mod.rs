@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use crate::diff::Pair;
 use crate::manifest::{ObjectKey, Role};
+use crate::readiness::Health;
 use crate::route::{Route, Share};
 
 pub use decide::{CONTROLLER, Wanted, is_controllers, plan, shifts};
 pub use goal::{Goal, Routing};
-pub use member::Member;
+pub use member::{Member, has_state};
 pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
 pub use refusal::{Refusal, Warning};
 
@@ -159,6 +160,8 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// The versions that the plan deals with.
     pub members: Vec<Member>,
+    /// The state of each of them before anything is written.
+    pub health: Vec<Health>,
     /// The live route before anything is written.
     pub before: Option<Value>,
     /// The wanted route, where r8 writes it.

@@ -99,6 +99,8 @@ async fn what_render_and_kubectl_made_is_taken_over_whole() {
         namespace.apply_client_side(object).await;
     }
     let without = with.replace(", labels: {team: models}", "");
+    let diff = start(cluster.r8(), &namespace.name, &["diff", "--take-ownership", "-U", "0"], &without).end().with(0);
+    assert!(diff.stdout.contains("\n-    team: models\n"), "{}", diff.stdout);
     let ended = apply(cluster, &namespace, &[], &without).with(5);
     assert!(ended.stderr.contains("exists and belongs to no release\nhint: `--take-ownership` takes it"), "{ended:?}");
     apply(cluster, &namespace, &["--take-ownership"], &without).with(0);

@@ -1,0 +1,150 @@
+//! The route: what it says while versions are replaced, what it says at the end, and when requests have followed it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Next, Outcome, RouteWrite, Routed, State};
+use crate::manifest::Role;
+use crate::route::Route;
+
+/// The longest that a running Iter8 controller takes to follow a routemap.
+const CONTROLLER_FOLLOWS: Duration = Duration::from_secs(30);
+
+impl State<'_> {
+    /// Traffic rule 2: the write that takes requests from a version that stopped serving, or gives them back.
+    pub(super) fn relief(&self) -> Option<RouteWrite> {
+        if !self.writes_route() {
+            return None;
+        }
+        match &self.seen.routed {
+            Routed::Wanted(weights) => {
+                let live = self.of_weights(weights);
+                let index = |member: &usize| self.member(*member).index;
+                let down: BTreeSet<usize> =
+                    live.iter().filter(|member| !self.serving(**member)).filter_map(index).collect();
+                let up = live.iter().any(|member| {
+                    self.serving(*member) && index(member).is_some_and(|at| weights.get(at).is_some_and(|w| *w > 0))
+                });
+                let weigh = |(at, weight): (usize, &u32)| if down.contains(&at) { 0 } else { *weight };
+                let lower: Vec<u32> = weights.iter().enumerate().map(weigh).collect();
+                (up && lower != *weights).then_some(RouteWrite::Wanted(lower))
+            }
+            Routed::AsBefore => self.relieved(&BTreeSet::new()),
+            Routed::Without(gone) => self.relieved(gone),
+        }
+    }
+
+    pub(super) fn relieved(&self, gone: &BTreeSet<usize>) -> Option<RouteWrite> {
+        let routed: BTreeSet<usize> = (0..self.plan.members.len()).filter(|at| self.member(*at).routed).collect();
+        let stays_out = |index: &usize| {
+            if gone.contains(index) {
+                // It comes back settled; one that will be interrupted has still to be written.
+                !self.settled(*index)
+            } else {
+                !self.serving(*index)
+            }
+        };
+        let out: BTreeSet<usize> = routed.iter().copied().filter(stays_out).collect();
+        let left = routed.difference(&out).any(|index| self.serving(*index));
+        (out != *gone && left && self.can_do_without(&out)).then_some(RouteWrite::Without(out))
+    }
+
+    pub(super) fn can_do_without(&self, out: &BTreeSet<usize>) -> bool {
+        out.is_empty() || self.plan.previous_without(out).is_some()
+    }
+
+    /// The weights of the settled versions, and of those that have a share of this route and still serve.
+    pub(super) fn weights(&self, route: &Route) -> Vec<u32> {
+        let keeps = |at: usize| match &self.seen.routed {
+            Routed::Wanted(live) => live.get(at).is_some_and(|weight| *weight > 0),
+            _ => false,
+        };
+        let ready = |index: &usize| {
+            self.settled(*index) || (self.serving(*index) && self.member(*index).index.is_some_and(keeps))
+        };
+        let ready: BTreeSet<usize> = self.wanted().filter(ready).filter_map(|index| self.member(index).index).collect();
+        route.in_force(|index| ready.contains(&index))
+    }
+
+    /// The routemap and the wanted route, with the weights of what is settled; none when they are as they should be.
+    pub(super) fn write_wanted(&self) -> Option<Next> {
+        let unwritten = |role: Role| {
+            let changes = self.plan.changes.iter().filter(move |change| change.role == Some(role));
+            changes.map(|change| change.key.clone()).find(|key| !self.is_done(key))
+        };
+        if let Some(routemap) = unwritten(Role::Routemap) {
+            return Some(Next::Write(vec![routemap]));
+        }
+        let route = self.plan.route.as_ref().filter(|_| self.writes_route())?;
+        let weights = self.weights(route);
+        let all = route.in_force(|_| true);
+        let is_live = match &self.seen.routed {
+            Routed::Wanted(live) => *live == weights,
+            // What was live before is what is wanted.
+            Routed::AsBefore => weights == all && self.is_done(route.key()),
+            Routed::Without(_) => false,
+        };
+        if is_live {
+            return None;
+        }
+        if let Some(key) = self.plan.routemap_to_go().filter(|_| !self.seen.silenced) {
+            return Some(Next::Silence(key.clone()));
+        }
+        Some(Next::Route(RouteWrite::Wanted(weights)))
+    }
+
+    /// The route, until it is in force and requests have left the versions that go.
+    pub(super) fn route(&self) -> Option<Next> {
+        if let Some(next) = self.write_wanted() {
+            return Some(next);
+        }
+        if self.plan.left_to_controller.is_some() || self.seen.controller {
+            return self.followed();
+        }
+        self.plan.route.as_ref()?;
+        if self.going().is_empty() && self.seen.routed == Routed::AsBefore {
+            return None;
+        }
+        let Some(since) = self.seen.in_force else {
+            if self.seen.now >= self.plan.goal.timeout {
+                return Some(Next::End(Outcome::NotInForce));
+            }
+            return Some(Next::Watch(self.plan.goal.timeout));
+        };
+        self.drain(since)
+    }
+
+    pub(super) fn drain(&self, since: Duration) -> Option<Next> {
+        let live = match &self.seen.routed {
+            Routed::AsBefore => return None,
+            _ => self.live(),
+        };
+        let going = self.going();
+        let leaves = |index: usize| {
+            let member = self.member(index);
+            member.routed && !live.contains(&index) && member.objects.iter().any(|key| going.contains(key))
+        };
+        let drained = since + self.plan.goal.drain;
+        let waits = (0..self.plan.members.len()).any(leaves) && self.seen.now < drained;
+        waits.then_some(Next::Watch(drained))
+    }
+
+    /// Waits until the controller's route says what the routemap says.
+    pub(super) fn followed(&self) -> Option<Next> {
+        if self.seen.follows {
+            let since = self.seen.in_force.unwrap_or_default();
+            let drained = since + self.plan.goal.drain;
+            let going = self.going();
+            let leaves = self.plan.members.iter().any(|member| {
+                member.index.is_none() && member.routed && member.objects.iter().any(|key| going.contains(key))
+            });
+            return (leaves && self.seen.now < drained).then_some(Next::Watch(drained));
+        }
+        let last = self.seen.done.values().chain(&self.seen.since).max().copied().unwrap_or_default();
+        let limit = last + CONTROLLER_FOLLOWS;
+        if self.seen.now >= limit {
+            return Some(Next::End(Outcome::NotFollowed));
+        }
+        Some(Next::Watch(limit))
+    }
+}
