@@ -56,6 +56,22 @@ fn console_blocks() {
 }
 
 #[test]
+fn the_commands_of_pipelines_are_commands() {
+    let jobs: Vec<String> = blocks("yaml").into_iter().filter(|block| block.starts_with("# .git")).collect();
+    let commands: Vec<&str> = jobs
+        .iter()
+        .flat_map(|job| job.lines())
+        .filter_map(|line| line.split_once("r8 ").map(|(_, rest)| rest))
+        .collect();
+    assert_eq!((jobs.len(), commands.len()), (2, 4));
+    for command in commands {
+        let words = command.split(' ').chain(["--help"]);
+        let output = Command::new(env!("CARGO_BIN_EXE_r8")).args(words).output().unwrap();
+        assert!(output.status.success(), "r8 {command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn the_recipe_for_an_environment_can_be_followed() {
     let folder = tempfile::tempdir().unwrap();
     // trycmd runs a transcript in the folder of its name.
@@ -64,7 +80,7 @@ fn the_recipe_for_an_environment_can_be_followed() {
     for block in blocks("yaml") {
         let (name, text) = block.split_once('\n').unwrap();
         let name = name.strip_prefix("# ").expect("the first line of a file names it");
-        if name.starts_with("testdata/") {
+        if name.starts_with("testdata/") || name.starts_with(".git") {
             continue;
         }
         let path = files.join(name);

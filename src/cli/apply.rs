@@ -315,7 +315,7 @@ impl Finished {
             "release": {"name": release.name, "namespace": release.namespace},
             "result": result, "exitCode": code, "error": self.end.as_ref().err().map(ToString::to_string),
             "traffic": traffic, "versions": versions, "objects": objects,
-            "steps": diff::steps(&self.plan.steps).lines().collect::<Vec<_>>(),
+            "steps": diff::steps(&self.plan).lines().collect::<Vec<_>>(),
         })
     }
 }

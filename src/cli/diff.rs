@@ -95,7 +95,7 @@ fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
         }
         out.push_str(&object(change, context, color)?);
     }
-    let steps = steps(&plan.steps);
+    let steps = steps(plan);
     if !steps.is_empty() {
         let _ = write!(out, "\n{steps}");
     }
@@ -158,15 +158,20 @@ pub(super) fn traffic(shifts: &[Shift]) -> String {
         .collect()
 }
 
-pub(super) fn steps(steps: &[Step]) -> String {
+pub(super) fn steps(plan: &Plan) -> String {
+    let named = |index: usize| {
+        let member = plan.members.iter().find(|member| member.index == Some(index));
+        member.map_or_else(|| index.to_string(), |member| member.name.clone())
+    };
     let keys =
         |keys: &[crate::manifest::ObjectKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let line = |(index, step): (usize, &Step)| {
         let text = match step {
             Step::Write(objects) => format!("write {}", keys(objects)),
             Step::Settle(versions) => {
-                let list = versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                format!("wait until version {list} is settled")
+                let names: Vec<String> = versions.iter().map(|index| named(*index)).collect();
+                let are = if names.len() == 1 { "is" } else { "are" };
+                format!("wait until {} {are} settled", names.join(", "))
             }
             Step::Route(objects) => format!("route: write {}", keys(objects)),
             Step::Drain => "drain: wait until requests have left the versions that go".to_owned(),
@@ -174,7 +179,7 @@ pub(super) fn steps(steps: &[Step]) -> String {
         };
         format!("step {}: {text}\n", index + 1)
     };
-    steps.iter().enumerate().map(line).collect()
+    plan.steps.iter().enumerate().map(line).collect()
 }
 
 fn counts(plan: &Plan) -> String {
@@ -223,6 +228,6 @@ fn document(plan: &Plan, release: &Release) -> Value {
         "apiVersion": "r8/v1", "kind": "Diff",
         "release": {"name": release.name, "namespace": release.namespace},
         "traffic": traffic, "objects": objects,
-        "steps": steps(&plan.steps).lines().collect::<Vec<_>>(),
+        "steps": steps(plan).lines().collect::<Vec<_>>(),
     })
 }

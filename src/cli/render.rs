@@ -44,9 +44,14 @@ pub(super) fn run(
     note_namespace(spec.namespace.as_str(), request.namespace_from, ci, report);
     let prints_route = manifests.iter().any(|manifest| manifest.role == Role::Route);
     if prints_route && spec.application.versions.len() > 1 && options.ready.is_none() {
-        let hint = "run `r8 render … --only versions --only support | kubectl apply -f -`, then `kubectl wait`, then `r8 \
-                    render … --only routing | kubectl apply -f -`; or name the ready ones with `--ready 0`";
-        report.message("note", "the route takes all versions for ready", Some(hint));
+        let recipe = "`r8 render … --only versions --only support | kubectl apply -f -`, then `kubectl wait`, then `r8 render … \
+                      --only routing | kubectl apply -f -`";
+        let hint = if cfg!(feature = "cluster") {
+            format!("`r8 apply` writes it when they are; or run {recipe}; or name the ready ones with `--ready 0`")
+        } else {
+            format!("run {recipe}; or name the ready ones with `--ready 0`")
+        };
+        report.message("note", "the route takes all versions for ready", Some(&hint));
     }
     let printed = match args.print.output_dir.as_deref().filter(|folder| !folder.is_empty()) {
         Some(folder) if args.release_name => write_files(&manifests, &format!("{folder}/{}", spec.name)),

@@ -72,7 +72,7 @@ async fn a_first_diff_shows_the_traffic_the_objects_the_steps_and_the_counts() {
     let name = &namespace.name;
     assert!(lines.contains(&format!("create InferenceService {name}/shop-1").as_str()), "{printed}");
     assert!(lines.contains(&"+      storageUri: s3://models/one"), "{printed}");
-    assert!(lines.contains(&"step 2: wait until version 0, 1 is settled"), "{printed}");
+    assert!(lines.contains(&"step 2: wait until shop-0, shop-1 are settled"), "{printed}");
     assert_eq!(lines.last(), Some(&"7 to create, 0 to update, 0 to delete, 0 unchanged"));
 }
 

@@ -8,6 +8,7 @@ mod iter8;
 #[path = "../parts/mod.rs"]
 mod parts;
 mod proxy;
+mod readme;
 mod recorder;
 mod requests;
 mod rules;
