@@ -139,8 +139,12 @@ impl State<'_> {
     }
 
     fn is_done(&self, key: &ObjectKey) -> bool {
-        let unchanged = self.plan.change(key).is_none_or(|change| change.action == Action::Unchanged);
-        unchanged || self.seen.done.contains_key(key)
+        self.is_unchanged(key) || self.seen.done.contains_key(key)
+    }
+
+    /// Whether an object was as it is wanted from the start.
+    fn is_unchanged(&self, key: &ObjectKey) -> bool {
+        self.plan.change(key).is_none_or(|change| change.action == Action::Unchanged)
     }
 
     fn settled(&self, index: usize) -> bool {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::harness::{Cluster, Proxy, cluster, depth};
+use crate::harness::{Ask, Cluster, Proxy, cluster, depth};
 
 /// How often a count is made: a busy machine may make r8 pause between requests that it sends side by side, and so
 /// only ever seem to go deeper.
@@ -14,11 +14,11 @@ const TRIES: usize = 3;
 const FIXED: usize = 16;
 
 /// How many objects r8 shows, how many requests it makes for them, and how deep.
-fn count(cluster: &Cluster, namespace: &str, values: &str) -> (usize, usize, usize) {
+fn count(cluster: &Cluster, verb: &str, namespace: &str, values: &str) -> (usize, usize, usize) {
     let proxy = Proxy::in_rounds(cluster);
     let mut child = proxy
         .r8()
-        .args(["diff", "shop", "-n", namespace, "-f", "-"])
+        .args([verb, "shop", "-n", namespace, "-f", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -27,24 +27,28 @@ fn count(cluster: &Cluster, namespace: &str, values: &str) -> (usize, usize, usi
     let output = child.wait_with_output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
-    let objects = printed.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    let words = printed.lines().last().unwrap().split(' ');
+    let objects = words.filter_map(|word| word.parse::<usize>().ok()).max().unwrap();
     let requests = proxy.requests();
     assert!(requests.iter().all(|request| !request.writes()), "{requests:#?}");
     (objects, requests.len(), depth(&requests))
 }
 
-#[tokio::test]
-async fn a_diff_asks_twice_for_each_object_and_goes_four_round_trips_deep() {
-    let Some(cluster) = cluster() else { return };
-    let namespace = cluster.namespace("requests", &[]).await;
-    let small = "environment: deployment\napplication: {strategy: none, versions: [{image: shop:1}]}\n";
+/// A release of three objects, and one of about a hundred.
+fn releases() -> [(String, usize); 2] {
+    let small = "environment: deployment\napplication: {strategy: none, versions: [{image: shop:1}]}\n".to_owned();
     let mut large = "environment: deployment-istio\napplication:\n  strategy: blue-green\n  versions:\n".to_owned();
     for version in 0..32 {
         writeln!(large, "  - {{image: \"shop:{version}\"}}").unwrap();
     }
+    [(small, 3), (large, 95)]
+}
+
+/// Counts, and fails when there are more requests than the figures of the specification allow.
+fn check(cluster: &Cluster, verb: &str, namespace: &str) {
     let mut fixed = Vec::new();
-    for (values, at_least) in [(small, 3), (&large, 95)] {
-        let counts: Vec<_> = (0..TRIES).map(|_| count(cluster, &namespace.name, values)).collect();
+    for (values, at_least) in releases() {
+        let counts: Vec<_> = (0..TRIES).map(|_| count(cluster, verb, namespace, &values)).collect();
         let (objects, requests, depth) = *counts.iter().min_by_key(|(_, _, depth)| depth).unwrap();
         assert!(objects >= at_least, "{objects} objects");
         assert!(depth <= 4, "{objects} objects: {depth} round trips deep");
@@ -52,4 +56,34 @@ async fn a_diff_asks_twice_for_each_object_and_goes_four_round_trips_deep() {
         fixed.push(requests - 2 * objects);
     }
     assert_eq!(fixed[0], fixed[1], "requests that do not belong to one object");
+}
+
+#[tokio::test]
+async fn a_diff_asks_twice_for_each_object_and_goes_four_round_trips_deep() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("requests", &[]).await;
+    check(cluster, "diff", &namespace.name);
+}
+
+#[tokio::test]
+async fn an_apply_that_changes_nothing_asks_twice_for_each_object_and_goes_four_round_trips_deep() {
+    let Some(cluster) = cluster() else { return };
+    for (values, at_least) in releases() {
+        let namespace = cluster.namespace("unchanged", &[Ask::Ready]).await;
+        let mut child = cluster
+            .r8()
+            .args(["apply", "shop", "-n", &namespace.name, "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        let counts: Vec<_> = (0..TRIES).map(|_| count(cluster, "apply", &namespace.name, &values)).collect();
+        let (objects, requests, depth) = *counts.iter().min_by_key(|(_, _, depth)| depth).unwrap();
+        assert!(objects >= at_least, "{objects} objects");
+        assert!(depth <= 4, "{objects} objects: {depth} round trips deep");
+        assert!(requests <= 2 * objects + FIXED, "{objects} objects: {requests} requests");
+    }
 }

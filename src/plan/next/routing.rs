@@ -45,6 +45,10 @@ impl State<'_> {
             }
         };
         let out: BTreeSet<usize> = routed.iter().copied().filter(stays_out).collect();
+        // When all are settled the wanted route comes next: nothing is given back before it.
+        if out.is_subset(gone) && self.unsettled().is_empty() {
+            return None;
+        }
         let left = routed.difference(&out).any(|index| self.serving(*index));
         (out != *gone && left && self.can_do_without(&out)).then_some(RouteWrite::Without(out))
     }
@@ -82,7 +86,7 @@ impl State<'_> {
             Routed::Wanted(live) => *live == weights,
             // What was live before is what is wanted.
             Routed::AsBefore => weights == all && self.is_done(route.key()),
-            Routed::Without(_) => false,
+            Routed::Without(gone) => gone.is_empty() && weights == all && self.is_unchanged(route.key()),
         };
         if is_live {
             return None;

@@ -193,3 +193,81 @@ async fn requests_move_away_from_a_version_that_stops_serving_and_come_back() {
     running.end().with(0);
     assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
 }
+
+/// The status of a model in ModelMesh.
+fn loaded(active: &str, target: &str, ready: &str, transition: &str) -> Value {
+    serde_json::json!({
+        "conditions": [{"type": "PredictorReady", "status": ready}, {"type": "Ready", "status": ready}],
+        "modelStatus": {"transitionStatus": transition, "states": {"activeModelState": active, "targetModelState": target}},
+    })
+}
+
+#[tokio::test]
+async fn a_primary_that_breaks_while_it_is_promoted_leaves_everything_to_the_candidate() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("promoted", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &values("kserve-modelmesh-istio", "blue-green", &[("one", 30), ("two", 70)]))
+        .with(0);
+    namespace.stop_playing().await;
+    let recorder = Recorder::start(cluster, &namespace.name);
+    let promoted = values("kserve-modelmesh-istio", "blue-green", &[("two", 1)]);
+    let args = ["apply", "--drain", "1s", "--settle", "1s", "--timeout", "90s"];
+    let running = start(cluster.r8(), &namespace.name, &args, &promoted);
+    let split = async |expected: &[&str]| {
+        crate::harness::eventually("the route changes", async || {
+            let route = namespace.get("VirtualService", "shop").await?;
+            let list = route["spec"]["http"][0]["route"].as_array()?.clone();
+            let name = |item: &Value| item["headers"]["request"]["set"]["mm-vmodel-id"].as_str().unwrap().to_owned();
+            (list.iter().map(name).collect::<Vec<_>>() == expected).then_some(())
+        })
+        .await;
+    };
+    crate::harness::eventually("the primary changes", async || {
+        let live = namespace.get("InferenceService", "shop-0").await?;
+        (live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/two").then_some(())
+    })
+    .await;
+    split(&["shop-0", "shop-1"]).await;
+    namespace.put_status("InferenceService", "shop-0", &loaded("Loading", "", "False", "InProgress")).await;
+    split(&["shop-1"]).await;
+    namespace.put_status("InferenceService", "shop-0", &loaded("Loaded", "", "True", "UpToDate")).await;
+    split(&["shop-0"]).await;
+    running.end().with(0);
+    let gone = namespace.get("InferenceService", "shop-1").await;
+    assert!(gone.is_none_or(|old| !old["metadata"]["deletionTimestamp"].is_null()));
+    assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+}
+
+#[tokio::test]
+async fn a_change_that_stops_a_version_comes_after_its_requests_have_left() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("recreate", &[Ask::Ready]).await;
+    let release = |image: &str| {
+        format!(
+            "environment: deployment-istio\napplication:\n  metadata: {{name: shop}}\n  strategy: blue-green\n  versions:\n  \
+             - {{image: 'shop:one', weight: 50}}\n  - weight: 50\n    deploymentSpecification:\n      spec:\n        strategy: \
+             {{type: Recreate}}\n        selector: {{matchLabels: {{app: shop-1}}}}\n        template: {{metadata: {{labels: {{app: \
+             shop-1}}}}, spec: {{containers: [{{name: shop, image: '{image}'}}]}}}}\n"
+        )
+    };
+    apply(cluster, &namespace, &[], &release("shop:two")).with(0);
+    let recorder = Recorder::start(cluster, &namespace.name);
+    let ended = apply(cluster, &namespace, &[], &release("shop:three")).with(0);
+    let order: Vec<&str> =
+        ended.stderr.lines().filter(|line| line.starts_with("route: ") || line.starts_with("updated ")).collect();
+    let name = &namespace.name;
+    assert_eq!(
+        order,
+        ["route: shop-0 100%", &format!("updated Deployment {name}/shop-1"), "route: shop-0 50%, shop-1 50%"]
+    );
+    assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+    // With nobody to take its requests, it is warned of.
+    let alone = |image: &str| {
+        release(image)
+            .replace("  - {image: 'shop:one', weight: 50}\n", "")
+            .replace("- weight: 50\n", "- metadata: {name: shop-1}\n")
+    };
+    apply(cluster, &namespace, &[], &alone("shop:three")).with(0);
+    let ended = apply(cluster, &namespace, &[], &alone("shop:four")).with(0);
+    assert!(ended.stderr.contains("warning: requests to shop-1 fail while it is replaced\n"), "{}", ended.stderr);
+}
