@@ -14,7 +14,7 @@ use super::request::World;
 use super::{Done, connect, diff, prepare};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
 use crate::manifest::ObjectKey;
-use crate::plan::{Action, Goal, Outcome, Plan, Release, Seen};
+use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen};
 use crate::route::{Share, shares};
 
 /// Exit codes beside those of [`Failure`].
@@ -52,7 +52,8 @@ pub(super) fn run(
             cluster.create_namespace(&said.release.namespace).await.map_err(Ended::before)?;
             (sight, plan) = prepare::look(&cluster, &said, &goal).await.map_err(Ended::before)?;
         }
-        if !sight.observed.missing_namespaces.is_empty() || !plan.refusals.is_empty() {
+        let untried = plan.changes.iter().any(|change| change.mode == Mode::Compared);
+        if !sight.observed.missing_namespaces.is_empty() || untried || !plan.refusals.is_empty() {
             return Err(Ended::Refused(Box::new((sight, plan))));
         }
         progress.with_report(|report| prepare::remarks(&sight, &plan, report));
@@ -97,9 +98,15 @@ struct Finished {
 }
 
 fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_>) -> Failure {
-    prepare::remarks(sight, plan, report);
     let missing = &sight.observed.missing_namespaces;
     if missing.is_empty() {
+        let untried = plan.changes.iter().find(|change| change.mode == Mode::Compared);
+        if let Some(change) = untried {
+            let text = format!("cannot write {}: you may not patch or create it", change.key);
+            let hint = "ask for the right, or use a context whose user has it; `r8 diff` works without";
+            return Failure::Cluster(Fault::new(text, Some(hint)));
+        }
+        prepare::remarks(sight, plan, report);
         return prepare::refused(&plan.refusals);
     }
     let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

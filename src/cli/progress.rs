@@ -1,7 +1,6 @@
 //! What an apply tells while it runs: one line per event; on a terminal also a live line per version that is waited for.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::report::Report;
@@ -93,6 +92,12 @@ impl<'r, 'w> Progress<'r, 'w> {
                 state.waiting.push((name.to_owned(), health.why.clone(), Some(Instant::now())));
             }
         }
+        if self.live && !settled && health.failed.is_none() {
+            // The live lines say it.
+            self.erase();
+            self.draw();
+            return;
+        }
         self.line(&format!("{name}: {text}"));
     }
 
@@ -125,14 +130,12 @@ impl<'r, 'w> Progress<'r, 'w> {
             return;
         }
         let mut state = self.state.borrow_mut();
-        let mut text = String::new();
         for waiting in &state.waiting {
             // One line each, whatever the message: a line that wraps could not be taken back.
             let line: String = waits(waiting).chars().take(78).collect();
-            let _ = writeln!(text, "{line}");
+            self.report.borrow_mut().event(&line);
         }
         state.drawn = state.waiting.len();
-        let _ = self.report.borrow_mut().out.write_all(text.as_bytes());
     }
 }
 

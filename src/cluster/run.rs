@@ -155,16 +155,20 @@ impl<'a> Run<'a> {
         }
         let settled = self.plan.settled(&self.seen);
         for (index, member) in self.plan.members.iter().enumerate().filter(|(_, member)| member.index.is_some()) {
-            let mut health = self.seen.health[index].clone();
-            let unproven = health.settled == Settled::Unproven && settled[index];
-            if !settled[index] && health.settled == Settled::Yes {
-                health.settled = Settled::No;
-                health.why = "it has still to be written".into();
+            // What stands before its write is no news.
+            let open = |key: &ObjectKey| {
+                let change = self.plan.change(key);
+                change.is_some_and(|change| change.action != Action::Unchanged) && !self.seen.done.contains_key(key)
+            };
+            if member.objects.iter().any(open) {
+                continue;
             }
+            let health = &self.seen.health[index];
+            let unproven = health.settled == Settled::Unproven && settled[index];
             let text = format!("{} {} {:?} {}", health.serving, settled[index], health.failed, health.why);
             if self.told[index] != text {
                 self.told[index] = text;
-                (self.cluster.say)(News::Version { name: &member.name, health: &health, unproven });
+                (self.cluster.say)(News::Version { name: &member.name, health, unproven });
             }
         }
         if let Some(route) = &self.route {

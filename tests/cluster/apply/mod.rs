@@ -91,8 +91,8 @@ fn apply(cluster: &Cluster, namespace: &Namespace, args: &[&str], values: &str) 
     .end()
 }
 
-/// The version of every object of the release, by kind and name: what it changes with, but for a Deployment, whose
-/// controller writes its status in its own time.
+/// The version of every object of the release, by kind and name: what it changes with, but for those whose controllers
+/// write a status in their own time.
 async fn versions(namespace: &Namespace) -> Vec<(String, String, String)> {
     const KINDS: [&str; 7] =
         ["ConfigMap", "Service", "Deployment", "InferenceService", "VirtualService", "HTTPRoute", "ServiceEntry"];
@@ -101,7 +101,8 @@ async fn versions(namespace: &Namespace) -> Vec<(String, String, String)> {
         for object in namespace.list(kind).await {
             let metadata = &object["metadata"];
             if metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm" {
-                let version = if kind == "Deployment" { "generation" } else { "resourceVersion" };
+                let played = ["Deployment", "InferenceService", "HTTPRoute"].contains(&kind);
+                let version = if played { "generation" } else { "resourceVersion" };
                 all.push((kind.to_owned(), metadata["name"].to_string(), metadata[version].to_string()));
             }
         }

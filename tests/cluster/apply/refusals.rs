@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::harness::{Ask, cluster};
+use crate::harness::{Ask, cluster, control_plane};
 
 #[tokio::test]
 async fn objects_of_another_release_are_refused() {
@@ -102,4 +102,14 @@ async fn a_namespace_is_created_only_when_that_is_asked_for() {
     start(cluster.r8(), &name, &["apply", "--create-namespace", "--no-wait"], &values).end().with(0);
     let made = Namespace { name, ..fresh };
     assert!(made.get("Deployment", "shop-0").await.is_some());
+}
+
+#[tokio::test]
+async fn who_may_not_write_is_told_before_anything_is_written() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("reader", &[Ask::Ready]).await;
+    let values = values("deployment-istio", "blue-green", &[("one", 1)]);
+    let ended = apply(cluster, &namespace, &["--kube-context", "reader"], &values).with(1);
+    assert!(ended.stderr.contains(": you may not patch or create it\nhint: ask for the right"), "{}", ended.stderr);
+    assert_eq!(versions(&namespace).await, []);
 }
