@@ -83,7 +83,9 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     }
     warnings.extend(moved(&changes));
     let steps = steps(&changes, &traffic);
+    let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();
     Plan {
+        places,
         release: release.clone(),
         goal: goal.clone(),
         steps,

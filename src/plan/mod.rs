@@ -172,6 +172,8 @@ pub struct Plan {
     pub release: Release,
     /// What the user wants.
     pub goal: Goal,
+    /// Where each object's change stands in the list.
+    places: BTreeMap<ObjectKey, usize>,
 }
 
 impl Plan {
@@ -189,7 +191,7 @@ impl Plan {
 
     /// The change of an object.
     pub fn change(&self, key: &ObjectKey) -> Option<&Change> {
-        self.changes.iter().find(|change| change.key == *key)
+        self.places.get(key).and_then(|place| self.changes.get(*place))
     }
 }
 

@@ -95,7 +95,9 @@ fn knative(object: &Value, beside: &Beside<'_>) -> Health {
     let (created, ready) = (revision("latestCreatedRevision"), revision("latestReadyRevision"));
     // RoutesReady is Unknown during an update, while the old revision serves: the traffic says who does.
     let routes = condition(object, "RoutesReady").or_else(|| condition(object, "PredictorRouteReady"));
-    let traffic = predictor["traffic"].as_array().is_some_and(|traffic| !traffic.is_empty());
+    // Knative gives the address with its first ingress; the traffic is there before it.
+    let addressed = predictor["address"]["url"].as_str().is_some_and(|url| !url.is_empty());
+    let traffic = addressed && predictor["traffic"].as_array().is_some_and(|traffic| !traffic.is_empty());
     let routed = match routes.and_then(|condition| condition["status"].as_str()) {
         Some("True") => true,
         Some("Unknown") => traffic,

@@ -1,0 +1,117 @@
+//! Every status of the sequences of Knative and ModelMesh is judged as its note says. Those of Deployments, and so of
+//! Standard mode, are played on a real API server (`tests/cluster/apply/waiting.rs`): their controller writes the status.
+
+use std::path::Path;
+
+use r8::manifest::read_documents;
+use r8::readiness::{Health, Settled, Track};
+use serde_json::{Value, json};
+
+/// One letter for a state: `.` not serving, `o` serving and not settled, `u` serving and never to be proven, `S` settled,
+/// `F` failed for good, `f` the same while the old model serves.
+fn letter(health: &Health) -> char {
+    match (&health.failed, health.serving, health.settled) {
+        (Some(_), true, _) => 'f',
+        (Some(_), false, _) => 'F',
+        (None, _, Settled::Yes) => 'S',
+        (None, _, Settled::Unproven) => 'u',
+        (None, true, Settled::No) => 'o',
+        (None, false, Settled::No) => '.',
+    }
+}
+
+/// Plays a sequence; `model` is whether its change is one of the model. Gives the state after each step.
+fn play(name: &str, model: bool) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/sequences/{name}.yaml"));
+    let sequence = read_documents(&std::fs::read_to_string(path).unwrap()).unwrap().remove(0);
+    let mut object = sequence["object"].clone();
+    object["metadata"]["uid"] = json!("1");
+    let (mut track, mut version) = (Track::default(), 1);
+    let mut next = |object: &mut Value| {
+        version += 1;
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+    };
+    let mut states = String::new();
+    for step in sequence["steps"].as_array().unwrap() {
+        match step["wait"].as_str() {
+            Some("created") => {
+                next(&mut object);
+                track.wrote(object.clone(), true);
+                assert_eq!(letter(&track.health(false)), '.', "{name}: before anything is written");
+            }
+            Some("changed") => {
+                next(&mut object);
+                track.wrote(object.clone(), model);
+                let now = letter(&track.health(false));
+                assert!(
+                    !['S', 'F', 'f'].contains(&now),
+                    "{name}: the status is older than the change, and counts: {now}"
+                );
+            }
+            _ => {}
+        }
+        if !step["status"].is_null() {
+            next(&mut object);
+            object["status"] = step["status"].clone();
+            track.see(Some(object.clone()));
+        }
+        states.push(letter(&track.health(false)));
+    }
+    states
+}
+
+#[test]
+fn every_status_is_judged_as_its_note_says() {
+    for (name, model, expected) in [
+        ("knative/new-model", true, ".....SS"),
+        ("knative/failed-load", true, "...F"),
+        ("knative/failed-update", true, "Sooff"),
+        ("knative/flapping", true, "SoSoS"),
+        ("knative/lying-generation", false, "Su"),
+        ("knative/scaled-to-zero", true, "SSoooSS"),
+        ("knative/slow-load", true, "SooooooS"),
+        ("knative/update", true, "SooooS"),
+        ("modelmesh/new-model", true, "..S"),
+        ("modelmesh/failed-load", true, "..F"),
+        ("modelmesh/failed-update", true, "SofoS"),
+        ("modelmesh/flapping", true, "..F.F.F"),
+        ("modelmesh/no-generation", true, "SooS"),
+        ("modelmesh/scaled-to-zero", true, "SS.S"),
+        ("modelmesh/slow-load", true, ".....S"),
+        ("modelmesh/standby-update", true, "SSu.S"),
+        ("modelmesh/update", true, "SoS"),
+    ] {
+        assert_eq!(play(name, model), expected, "{name}");
+    }
+}
+
+#[test]
+fn every_sequence_without_pods_is_judged() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readiness.rs")).unwrap();
+    for mode in ["knative", "modelmesh"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sequences").join(mode);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = format!("{mode}/{}", entry.unwrap().path().file_stem().unwrap().to_str().unwrap());
+            assert!(text.contains(&format!("(\"{name}\", ")), "{name} is not judged");
+        }
+    }
+}
+
+#[test]
+fn a_status_of_a_second_before_the_spec_proves_nothing() {
+    let object = |spec: &str, status: &str| {
+        json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+            "metadata": {"name": "a", "managedFields": [
+                {"manager": "helm", "operation": "Apply", "time": spec, "fieldsV1": {"f:spec": {"f:predictor": {}}}},
+                {"manager": "manager", "operation": "Update", "subresource": "status", "time": status, "fieldsV1": {"f:status": {}}},
+            ]},
+            "status": {"deploymentMode": "ModelMesh", "conditions": [{"type": "PredictorReady", "status": "True"}],
+                       "modelStatus": {"transitionStatus": "UpToDate", "states": {"activeModelState": "Loaded", "targetModelState": ""}}},
+        })
+    };
+    let state = |spec, status| letter(&Track::new(Some(object(spec, status))).health(false));
+    assert_eq!(state("2026-01-01T00:00:10Z", "2026-01-01T00:00:11Z"), 'S');
+    assert_eq!(state("2026-01-01T00:00:10Z", "2026-01-01T00:00:10Z"), 'u');
+    assert_eq!(state("2026-01-01T00:00:10Z", "2026-01-01T00:00:09Z"), 'u');
+}
