@@ -10,14 +10,16 @@ use super::helm;
 /// Safe progressive releases of models and services on Kubernetes from one values file
 ///
 /// The values are those of the Iter8 chart `release`; neither the chart nor its controller is needed. `render` prints what
-/// `kubectl apply` takes, `validate` checks the same without printing, `templates` shows what is embedded.
+/// `kubectl apply` takes, `diff` shows what would change in a cluster, `apply` changes it and moves traffic onto what is
+/// ready. `validate` checks without printing, `templates` shows what is embedded.
 #[derive(Debug, Parser)]
 #[command(
     name = "r8",
     version,
     arg_required_else_help = true,
     args_override_self = true,
-    after_help = "Example:\n  r8 render -f values.yaml | kubectl apply -f -"
+    after_help = "Examples:\n  r8 render -f values.yaml | kubectl apply -f -\n  r8 diff wisdom -f values.yaml\n  r8 apply wisdom -f \
+                  values.yaml"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -42,10 +44,10 @@ pub(super) struct Global {
     /// Namespace of the release [default: HELM_NAMESPACE, the kube context's, default]
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// Read the kube context's namespace from FILE [default: KUBECONFIG, ~/.kube/config]
+    /// Read server, user and namespace from FILE [default: KUBECONFIG, ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<String>,
-    /// Use the namespace of this context [default: HELM_KUBECONTEXT, the current context]
+    /// Use this context of the kubeconfig [default: HELM_KUBECONTEXT, the current context]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub kube_context: Option<String>,
     /// Colour messages: auto, always or never [default: HELM_COLOR, auto]
