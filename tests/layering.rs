@@ -15,7 +15,11 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("plan", &["manifest", "route", "diff", "readiness"], &[]),
     ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
     ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
-    ("cluster", &["manifest", "route", "plan", "readiness"], &["kube", "k8s_openapi", "futures_util", "tokio"]),
+    (
+        "cluster",
+        &["manifest", "route", "plan", "readiness"],
+        &["kube", "k8s_openapi", "futures_util", "http", "tokio", "tower"],
+    ),
     (
         "cli",
         &["values", "templates", "spec", "render", "manifest", "route", "diff", "readiness", "plan", "cluster"],

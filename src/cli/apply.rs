@@ -1,5 +1,6 @@
 //! `apply`: makes the cluster match, moves traffic only onto what is ready, and says what it did.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -22,9 +23,6 @@ const NOT_READY: u8 = 4;
 const STOPPED: u8 = 6;
 const INTERRUPTED: u8 = 130;
 
-/// What is left to requests after the time for waiting is over.
-const GRACE: Duration = Duration::from_secs(60);
-
 /// Runs the command; gives what is to be printed on stdout, and the exit code.
 pub(super) fn run(
     args: &args::Apply,
@@ -43,14 +41,18 @@ pub(super) fn run(
     let start = Instant::now();
     let progress = Progress::new(report, world.live);
     let say = |news: crate::cluster::News<'_>| progress.tell(&news);
-    let deadline = start + goal.timeout + goal.drain * 2 + GRACE;
     let ended = runtime.block_on(async {
         let mut stop = connect::stop();
-        let cluster = Cluster::connect(&access, &say, deadline).await.map_err(Ended::before)?;
-        let (mut sight, mut plan) = prepare::look(&cluster, &said, &goal).await.map_err(Ended::before)?;
+        let connected = Cluster::connect(&access, &say, start + goal.timeout, &stop).await;
+        let cluster = connected.map_err(Ended::Before)?;
+        let look = async || match connect::unless(&stop, prepare::look(&cluster, &said, &goal)).await {
+            Some(looked) => looked.map_err(Ended::Before),
+            None => Err(Ended::Interrupted),
+        };
+        let (mut sight, mut plan) = look().await?;
         if args.create_namespace && sight.observed.missing_namespaces.contains(&said.release.namespace) {
-            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::before)?;
-            (sight, plan) = prepare::look(&cluster, &said, &goal).await.map_err(Ended::before)?;
+            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
+            (sight, plan) = look().await?;
         }
         let untried = plan.changes.iter().any(|change| change.mode == Mode::Compared);
         if !sight.observed.missing_namespaces.is_empty() || untried || !plan.refusals.is_empty() {
@@ -63,14 +65,19 @@ pub(super) fn run(
             Ok(End::Outcome(Outcome::NotReady(late))) => causes(&cluster, &plan, &run, late).await,
             _ => Vec::new(),
         };
-        let (seen, route) = (run.seen().clone(), run.route().cloned());
-        Ok(Finished { end, seen, route, late, plan: Box::new(plan) })
+        let (seen, route, doubtful) = (run.seen().clone(), run.route().cloned(), run.doubtful().clone());
+        Ok(Finished { end, seen, route, doubtful, late, plan: Box::new(plan) })
     });
     progress.end();
     drop(runtime);
     let finished = match ended {
         Ok(finished) => finished,
         Err(Ended::Before(error)) => return Err(connect::failure(&error)),
+        Err(Ended::Interrupted) => {
+            let hint = format!("`{} …` begins anew", again(&said.release));
+            report.message("error", "interrupted before anything was written", Some(&hint));
+            return Err(Failure::Reported(INTERRUPTED));
+        }
         Err(Ended::Refused(found)) => return Err(refusal(&found.0, &found.1, &said.release, report)),
     };
     finished.report(args, &said.release, report)
@@ -79,13 +86,13 @@ pub(super) fn run(
 /// Why an apply ended before it wrote anything.
 enum Ended {
     Before(ClusterError),
+    Interrupted,
     Refused(Box<(Sight, Plan)>),
 }
 
-impl Ended {
-    fn before(error: ClusterError) -> Ended {
-        Ended::Before(error)
-    }
+/// The command that goes on, without what the values came from.
+fn again(release: &Release) -> String {
+    format!("r8 apply {} -n {}", release.name, release.namespace)
 }
 
 /// What came of an apply.
@@ -93,6 +100,7 @@ struct Finished {
     end: Result<End, ClusterError>,
     seen: Seen,
     route: Option<Value>,
+    doubtful: BTreeSet<ObjectKey>,
     late: Vec<(usize, Vec<Cause>)>,
     plan: Box<Plan>,
 }
@@ -138,8 +146,8 @@ async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize
 
 impl Finished {
     fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
-        let again = format!("r8 apply {} -n {}", release.name, release.namespace);
-        let wrote = !self.seen.done.is_empty();
+        let again = again(release);
+        let wrote = !self.seen.done.is_empty() || !self.doubtful.is_empty();
         let code = match &self.end {
             Ok(End::Outcome(Outcome::Done)) => 0,
             Ok(End::Outcome(Outcome::Remains(unsettled, stay))) => {
@@ -196,12 +204,17 @@ impl Finished {
     /// What was written and what was not, after an end that nobody wanted.
     fn state(&self, report: &mut Report<'_>) {
         let changes = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
-        let (done, open): (Vec<_>, Vec<_>) = changes.partition(|change| self.seen.done.contains_key(&change.key));
+        let (done, rest): (Vec<_>, Vec<_>) = changes.partition(|change| self.seen.done.contains_key(&change.key));
+        let (doubtful, open): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|change| self.doubtful.contains(&change.key));
         let list = |changes: &[&crate::plan::Change]| {
             changes.iter().map(|change| change.key.to_string()).collect::<Vec<_>>().join(", ")
         };
         let or_nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
         report.event(&format!("written: {}", or_nothing(list(&done))));
+        if !doubtful.is_empty() {
+            report.event(&format!("perhaps written: {}", list(&doubtful)));
+        }
         report.event(&format!("not written: {}", or_nothing(list(&open))));
     }
 

@@ -36,10 +36,14 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 /// Runs requests to their end, or until the time is over.
 pub(super) fn within<T>(
     limit: Duration,
-    requests: impl AsyncFnOnce(Instant) -> Result<T, ClusterError>,
+    requests: impl AsyncFnOnce(Instant, &watch::Receiver<bool>) -> Result<T, ClusterError>,
 ) -> Result<T, Failure> {
+    // Nothing is written that would have to be told: a signal ends the process.
+    let (_running, stop) = watch::channel(false);
     runtime()?.block_on(async {
-        match tokio::time::timeout(limit, requests(Instant::now() + limit)).await {
+        // A request that gets no answer has ended by then, and has said so.
+        let all = limit + Duration::from_secs(1);
+        match tokio::time::timeout(all, requests(Instant::now() + limit, &stop)).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => {
@@ -53,9 +57,10 @@ pub(super) fn within<T>(
 /// Turns true at the first SIGINT or SIGTERM; the second one ends the process at once.
 pub(super) fn stop() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
+    // From here on, not from when the task first runs.
+    let signals = signal(SignalKind::terminate()).and_then(|one| Ok((one, signal(SignalKind::interrupt())?)));
     tokio::spawn(async move {
-        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
-        let Ok(mut interrupted) = signal(SignalKind::interrupt()) else { return };
+        let Ok((mut terminated, mut interrupted)) = signals else { return std::future::pending().await };
         let mut either = async || {
             let (one, other) = (Box::pin(terminated.recv()), Box::pin(interrupted.recv()));
             futures_util::future::select(one, other).await;
@@ -66,6 +71,16 @@ pub(super) fn stop() -> watch::Receiver<bool> {
         std::process::exit(130);
     });
     receiver
+}
+
+/// Does the work; none when it is stopped first.
+pub(super) async fn unless<T>(stop: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+    let mut stop = stop.clone();
+    let (work, stopped) = (Box::pin(work), Box::pin(stop.wait_for(|stop| *stop)));
+    match futures_util::future::select(work, stopped).await {
+        futures_util::future::Either::Left((done, _)) => Some(done),
+        futures_util::future::Either::Right(_) => None,
+    }
 }
 
 pub(super) fn failure(error: &ClusterError) -> Failure {

@@ -51,8 +51,8 @@ pub(super) fn show(
     let (goal, access) = (prepare::goal(args), connect::access(global, world.variable));
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
-    let looked = connect::within(goal.timeout, async |deadline| {
-        let cluster = Cluster::connect(&access, &say, deadline).await?;
+    let looked = connect::within(goal.timeout, async |deadline, stop| {
+        let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
         prepare::look(&cluster, &said, &goal).await
     });
     let (sight, plan) = looked?;

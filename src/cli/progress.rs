@@ -55,6 +55,9 @@ impl<'r, 'w> Progress<'r, 'w> {
             News::LeftToController(key) => {
                 self.line(&format!("{key} is the Iter8 controller's: it is left to it"));
             }
+            News::Unwatched { kind, why } => {
+                self.line(&format!("cannot watch {kind} now: {why}; trying again"));
+            }
             News::Polling(kind) => {
                 self.line(&format!("{kind} may not be watched: it is read every 2 s"));
             }

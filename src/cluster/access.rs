@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Cluster, ClusterError, News};
+use super::{Cluster, ClusterError, News, wire};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -34,7 +35,8 @@ pub struct Access {
 }
 
 impl<'a> Cluster<'a> {
-    /// Prepares a connection; nothing is sent yet. `say` is told what happens, requests end at the `deadline`.
+    /// Prepares a connection; nothing is sent yet. `say` is told what happens, requests end at the `deadline`, and none is
+    /// tried again once `stop` is true.
     ///
     /// # Errors
     ///
@@ -44,11 +46,12 @@ impl<'a> Cluster<'a> {
         access: &Access,
         say: &'a dyn Fn(News<'_>),
         deadline: Instant,
+        stop: &watch::Receiver<bool>,
     ) -> Result<Cluster<'a>, ClusterError> {
         let config = config(access).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config).map_err(|error| ClusterError::from_client(error, &server, "connect"))?;
-        Ok(Cluster { client, server, say, deadline, answered: Cell::new(false) })
+        let client = wire::client(config).map_err(|error| ClusterError::from_client(error, &server, "connect"))?;
+        Ok(Cluster { client, server, say, deadline, stop: stop.clone(), answered: Cell::new(false) })
     }
 }
 

@@ -32,13 +32,14 @@ impl Cluster<'_> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = ListParams::default().labels(&selector);
         // What helps to explain a failure must not be one itself.
-        let listed = self.once(pods.list(&params)).await.map(|list| list.items).unwrap_or_default();
+        let tries = self.tries();
+        let listed = self.once(&tries, pods.list(&params)).await.map(|list| list.items).unwrap_or_default();
         let mut causes: Vec<Cause> = listed.iter().filter_map(waiting).take(MOST).collect();
         let events: Api<Event> = Api::namespaced(self.client.clone(), &key.namespace);
         let named = listed.iter().filter(|pod| waiting(pod).is_some()).filter_map(|pod| pod.metadata.name.clone());
         for name in std::iter::once(key.name.clone()).chain(named.take(1)) {
             let params = ListParams::default().fields(&format!("involvedObject.name={name},type=Warning"));
-            let mut found = self.once(events.list(&params)).await.map(|list| list.items).unwrap_or_default();
+            let mut found = self.once(&tries, events.list(&params)).await.map(|list| list.items).unwrap_or_default();
             found.sort_by_key(|event| {
                 event.metadata.resource_version.as_ref().and_then(|text| text.parse::<u64>().ok())
             });

@@ -1,7 +1,9 @@
 //! What can go wrong between r8 and an API server.
 
+use kube::client::AuthError;
 use thiserror::Error;
 
+use super::call::Late;
 use crate::manifest::ObjectKey;
 use crate::plan::Conflict;
 
@@ -70,6 +72,24 @@ pub enum ClusterError {
         /// Who owns what.
         conflicts: Vec<Conflict>,
     },
+    /// The answer to a write is lost, and nobody can be asked whether it arrived.
+    #[error("{cause}; nobody knows whether {key} is {done} already")]
+    Lost {
+        /// What befell the last try.
+        cause: Box<ClusterError>,
+        /// The object.
+        key: Box<ObjectKey>,
+        /// What was to be done: `written` or `deleted`.
+        done: &'static str,
+    },
+    /// Somebody else sends requests to a version that was about to go.
+    #[error("{route} was changed meanwhile and sends requests to {version}, which was about to be deleted")]
+    Rerouted {
+        /// The live route.
+        route: Box<ObjectKey>,
+        /// The version.
+        version: String,
+    },
     /// Anything else that the server says.
     #[error("cannot {verb}: {message}")]
     Server {
@@ -96,8 +116,17 @@ impl ClusterError {
             ClusterError::Forbidden { .. } => Some("ask for the right, or use a context whose user has it".into()),
             ClusterError::Kinds(kinds) => Some(install(kinds)),
             ClusterError::Conflict { .. } => Some("`--force-conflicts` takes the fields".into()),
+            ClusterError::Lost { cause, .. } => cause.hint(),
+            ClusterError::Rerouted { .. } => {
+                Some("see that nobody else applies this release at the same time, then apply it again".into())
+            }
             ClusterError::Refused { .. } | ClusterError::Server { .. } => None,
         }
+    }
+
+    /// The error of a write that may have been done nevertheless.
+    pub(super) fn lost(self, key: &ObjectKey, done: &'static str) -> ClusterError {
+        ClusterError::Lost { cause: Box::new(self), key: Box::new(key.clone()), done }
     }
 
     /// Sorts what the client reports; `verb` is what was tried, as in `list ConfigMaps`.
@@ -111,10 +140,12 @@ impl ClusterError {
             kube::Error::Api(status) => ClusterError::Server { verb, message: status.message },
             kube::Error::Auth(error) => ClusterError::Credentials { server, cause: innermost(&error) },
             kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
+                if let Some(Late(limit)) = chain(&error).find_map(|cause| cause.downcast_ref()) {
+                    return ClusterError::Slow { server, seconds: limit.as_secs_f64().round() as u64 };
+                }
                 // An exec plugin fails inside the client's layers.
                 let text = innermost(&error);
-                let own = chain(&error).any(|cause| cause.to_string().contains("auth"));
-                if own {
+                if chain(&error).any(|cause| cause.is::<AuthError>()) {
                     ClusterError::Credentials { server, cause: text }
                 } else {
                     ClusterError::Unreachable { server, cause: text }
@@ -130,14 +161,14 @@ fn listed(conflicts: &[Conflict]) -> String {
     conflicts.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn chain<'a>(
+pub(super) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| error.source())
 }
 
 /// The cause that says most: the last of the chain.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -1,13 +1,14 @@
 //! What happens to objects while an apply runs, as the API server tells it.
 
 use futures_util::stream::{BoxStream, SelectAll, StreamExt};
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, Status};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
 
 use super::Cluster;
 use super::discovery::Served;
+use super::error::innermost;
 use super::observe::json;
 use crate::manifest::ObjectKey;
 
@@ -27,6 +28,10 @@ pub(super) enum Sighting {
     Listed(String, String),
     /// Objects of this kind may not be watched.
     Forbidden(String),
+    /// Objects of this kind cannot be watched now, and why.
+    Failed(String, String),
+    /// The server accepts the credentials no more; what it says.
+    Unauthorized(String),
 }
 
 /// All that is followed.
@@ -56,9 +61,15 @@ impl Cluster<'_> {
             Ok(Event::Delete(object)) => Some(Sighting::Gone(key(&object))),
             Ok(Event::InitDone) => Some(Sighting::Listed(kind.clone(), place.clone())),
             Ok(Event::Init) => Some(Sighting::Begins(kind.clone(), place.clone())),
-            Err(error) if is_forbidden(&error) => Some(Sighting::Forbidden(kind.clone())),
-            // Anything else passes: the watch is taken up again, slower each time.
-            Err(_) => None,
+            // The watch is taken up again, slower each time.
+            Err(error) => match status(&error) {
+                Some(status) if status.code == 403 => Some(Sighting::Forbidden(kind.clone())),
+                Some(status) if status.code == 401 => Some(Sighting::Unauthorized(status.message.clone())),
+                // What was missed is listed: no news for anybody.
+                Some(status) if status.code == 410 => None,
+                Some(status) => Some(Sighting::Failed(kind.clone(), status.message.clone())),
+                None => Some(Sighting::Failed(kind.clone(), innermost(&error))),
+            },
         };
         let events = watcher(self.api(served, namespace), config).default_backoff();
         events.filter_map(move |event| std::future::ready(sighting(event))).boxed()
@@ -76,12 +87,13 @@ pub(super) fn typed(served: &Served) -> impl Fn(&DynamicObject) -> Value + Send 
     }
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
+/// What the server says.
+fn status(error: &watcher::Error) -> Option<&Status> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 403,
-        watcher::Error::WatchError(status) => status.code == 403,
-        _ => false,
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
     }
 }

@@ -10,12 +10,14 @@ mod follow;
 mod observe;
 mod overlay;
 mod run;
+mod wire;
 mod write;
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use kube::Client;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::manifest::ObjectKey;
@@ -39,6 +41,8 @@ pub struct Cluster<'a> {
     say: &'a dyn Fn(News<'_>),
     /// When the time of the command is over.
     deadline: Instant,
+    /// Turns true when the user stops the command.
+    stop: watch::Receiver<bool>,
     /// Whether the server has answered anything yet.
     answered: Cell<bool>,
 }
@@ -79,6 +83,13 @@ pub enum News<'a> {
     Waiting,
     /// The Iter8 controller has taken the route: it is left to it.
     LeftToController(&'a ObjectKey),
+    /// Objects of this kind cannot be watched now; that is tried again.
+    Unwatched {
+        /// The kind.
+        kind: &'a str,
+        /// Why.
+        why: &'a str,
+    },
     /// Objects of this kind may not be watched: they are read again and again.
     Polling(&'a str),
 }

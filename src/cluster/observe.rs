@@ -207,7 +207,7 @@ impl Cluster<'_> {
         Ok((key, observation))
     }
 
-    async fn dry_run(
+    pub(super) async fn dry_run(
         &self,
         api: &Api<DynamicObject>,
         key: &ObjectKey,

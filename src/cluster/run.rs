@@ -11,13 +11,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::follow::{Follow, Sighting};
 use super::observe::Sight;
+use super::write::Stored;
 use super::{Cluster, ClusterError, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
 use crate::plan::{
-    Action, CONTROLLER, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, has_state, is_controllers, next,
+    Action, CONTROLLER, Member, Next, Outcome, Plan, RouteWrite, Routed, Routing, Seen, has_state, is_controllers, next,
 };
 use crate::readiness::{Health, Settled, Track, child};
-use crate::route::in_force;
+use crate::route::{destinations, in_force};
 
 /// How often objects are read that may not be watched.
 const POLL: Duration = Duration::from_secs(2);
@@ -45,6 +46,10 @@ pub struct Run<'a> {
     /// Objects told since a list began, by kind and namespace.
     fresh: BTreeMap<(String, String), BTreeSet<ObjectKey>>,
     polls: bool,
+    /// Whether a watch failed: what it would have told may be missing.
+    blind: bool,
+    /// Objects whose write or deletion may have arrived all the same.
+    doubtful: BTreeSet<ObjectKey>,
     /// How often somebody who waits is told so.
     beat: Duration,
     told: Vec<String>,
@@ -81,6 +86,8 @@ impl<'a> Run<'a> {
             follow: Follow::new(),
             fresh: BTreeMap::new(),
             polls: false,
+            blind: false,
+            doubtful: BTreeSet::new(),
             beat,
             told: vec![String::new(); members],
         };
@@ -91,6 +98,11 @@ impl<'a> Run<'a> {
     /// What has been seen.
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// Objects of which nobody knows whether they were written, or deleted.
+    pub fn doubtful(&self) -> &BTreeSet<ObjectKey> {
+        &self.doubtful
     }
 
     /// The newest state of an object of a version.
@@ -117,24 +129,42 @@ impl<'a> Run<'a> {
             if *stop.borrow() {
                 return Ok(End::Interrupted);
             }
-            match next(self.plan, &self.seen) {
+            let done = match next(self.plan, &self.seen) {
+                // Before somebody is called late, whoever could not be watched is read.
+                Next::End(Outcome::NotReady(_)) if self.blind => {
+                    self.blind = false;
+                    self.poll().await
+                }
                 Next::End(outcome) => return Ok(End::Outcome(outcome)),
-                Next::Watch(until) => self.watch(until, stop).await?,
-                Next::Write(keys) => self.write(&keys).await?,
-                Next::Route(write) => self.write_route(write).await?,
-                Next::Silence(key) => {
-                    self.cluster.silence(&self.sight.kinds, &key).await?;
-                    self.seen.silenced = true;
-                }
-                Next::Untie => {
-                    if let Some(key) = self.route_key() {
-                        self.cluster.untie(&self.sight.kinds, &key).await?;
-                    }
-                    self.seen.untied = true;
-                }
-                Next::Delete(keys) => self.delete(&keys).await?,
+                next => self.perform(next, stop).await,
+            };
+            match done {
+                // What was not tried again because of the interruption.
+                Err(_) if *stop.borrow() => return Ok(End::Interrupted),
+                done => done?,
             }
         }
+    }
+
+    async fn perform(&mut self, next: Next, stop: &mut watch::Receiver<bool>) -> Result<(), ClusterError> {
+        match next {
+            Next::End(_) => {}
+            Next::Watch(until) => self.watch(until, stop).await?,
+            Next::Write(keys) => self.write(&keys).await?,
+            Next::Route(write) => self.write_route(write).await?,
+            Next::Silence(key) => {
+                self.cluster.silence(&self.sight.kinds, &key).await?;
+                self.seen.silenced = true;
+            }
+            Next::Untie => {
+                if let Some(key) = self.route_key() {
+                    self.cluster.untie(&self.sight.kinds, &key).await?;
+                }
+                self.seen.untied = true;
+            }
+            Next::Delete(keys) => self.delete(&keys).await?,
+        }
+        Ok(())
     }
 
     /// The time, and the state of every version by what has been seen until now.
@@ -219,9 +249,9 @@ impl<'a> Run<'a> {
                 }
             };
             if let Some(sighting) = sighting {
-                self.see(sighting);
+                self.see(sighting)?;
                 while let Some(Some(more)) = self.follow.next().now_or_never() {
-                    self.see(more);
+                    self.see(more)?;
                 }
                 return Ok(());
             }
@@ -252,14 +282,19 @@ impl<'a> Run<'a> {
             }
         });
         for (key, read) in keys.iter().zip(join_all(reads).await) {
-            self.see(
-                read?.map_or_else(|| Sighting::Gone(key.clone()), |object| Sighting::Is(key.clone(), Box::new(object))),
-            );
+            let object = match read {
+                // What KServe makes of a version only adds to what the version itself says.
+                Err(ClusterError::Forbidden { .. }) if !self.tracks.contains_key(key) && key.kind == "Deployment" => {
+                    continue;
+                }
+                read => read?,
+            };
+            self.see_object(key, object);
         }
         Ok(())
     }
 
-    fn see(&mut self, sighting: Sighting) {
+    fn see(&mut self, sighting: Sighting) -> Result<(), ClusterError> {
         match sighting {
             Sighting::Is(key, object) => {
                 if let Some(told) = self.fresh.get_mut(&(key.kind.clone(), key.namespace.clone())) {
@@ -270,7 +305,7 @@ impl<'a> Run<'a> {
             Sighting::Gone(key) => self.see_object(&key, None),
             Sighting::Begins(kind, namespace) => drop(self.fresh.insert((kind, namespace), BTreeSet::new())),
             Sighting::Listed(kind, namespace) => {
-                let Some(told) = self.fresh.remove(&(kind.clone(), namespace.clone())) else { return };
+                let Some(told) = self.fresh.remove(&(kind.clone(), namespace.clone())) else { return Ok(()) };
                 let here = |key: &&ObjectKey| key.kind == kind && key.namespace == namespace && !told.contains(*key);
                 let gone: Vec<ObjectKey> = self.tracks.keys().filter(here).cloned().collect();
                 gone.iter().for_each(|key| self.see_object(key, None));
@@ -281,7 +316,15 @@ impl<'a> Run<'a> {
                 }
                 self.polls = true;
             }
+            Sighting::Failed(kind, why) => {
+                (self.cluster.say)(News::Unwatched { kind: &kind, why: &why });
+                self.blind = true;
+            }
+            Sighting::Unauthorized(message) => {
+                return Err(ClusterError::Unauthorized { server: self.cluster.server.clone(), message });
+            }
         }
+        Ok(())
     }
 
     fn see_object(&mut self, key: &ObjectKey, object: Option<Value>) {
@@ -346,17 +389,27 @@ impl<'a> Run<'a> {
                 Ok(stored) => {
                     self.seen.done.insert(key.clone(), self.start.elapsed());
                     let model = self.plan.members.iter().any(|member| member.model && member.objects.contains(key));
-                    if let Some(track) = self.tracks.get_mut(key) {
-                        track.wrote(stored, model);
+                    match (self.tracks.get_mut(key), stored) {
+                        (Some(track), Stored::Told(object)) => track.wrote(object, model),
+                        (Some(track), Stored::Read(object)) => track.wrote_unseen(object, model),
+                        (None, _) => {}
                     }
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => failed = failed.or(Some(self.doubt(key, error))),
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    async fn write_object(&self, key: &ObjectKey) -> Result<Value, ClusterError> {
+    /// Notes an object whose write may have arrived all the same.
+    fn doubt(&mut self, key: &ObjectKey, error: ClusterError) -> ClusterError {
+        if matches!(error, ClusterError::Lost { .. }) {
+            self.doubtful.insert(key.clone());
+        }
+        error
+    }
+
+    async fn write_object(&self, key: &ObjectKey) -> Result<Stored, ClusterError> {
         let manifest = self.sight.manifests.iter().find(|manifest| manifest.key == *key);
         let manifest = manifest.ok_or_else(|| ClusterError::Kinds(vec![key.kind.clone()]))?;
         let mut object = manifest.object.clone();
@@ -399,7 +452,7 @@ impl<'a> Run<'a> {
         let takes = self.plan.goal.routing == Routing::Route && live.as_ref().is_some_and(has_controller);
         let force = takes || self.plan.change(&key).is_some_and(|change| self.plan.forces(change));
         let stored = match self.cluster.apply(&self.sight.kinds, &key, &object, force).await {
-            Ok(stored) => stored,
+            Ok(stored) => stored.object(),
             // What both owned has come to differ: the controller has been here since.
             Err(ClusterError::Conflict { conflicts, .. })
                 if self.plan.goal.routing == Routing::Auto
@@ -407,7 +460,7 @@ impl<'a> Run<'a> {
             {
                 return self.leave(&key, live);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.doubt(&key, error)),
         };
         (self.cluster.say)(News::Routed(&stored));
         self.seen.done.insert(key, self.start.elapsed());
@@ -428,7 +481,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Fails when the live route, which others may have written, sends requests to what is about to go.
+    async fn check_unrouted(&self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
+        let going = |member: &&Member| member.objects.iter().any(|key| keys.contains(key));
+        let mut going = self.plan.members.iter().filter(going).peekable();
+        let (Some(key), Some(_)) = (self.route_key(), going.peek()) else { return Ok(()) };
+        let served = self.cluster.served(&self.sight.kinds, &key)?;
+        let Some(live) = self.cluster.read(served, &key).await? else { return Ok(()) };
+        let places = destinations(&live);
+        match going.find(|member| places.iter().any(|place| member.is(place))) {
+            Some(member) => Err(ClusterError::Rerouted { route: Box::new(key), version: member.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
     async fn delete(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
+        self.check_unrouted(keys).await?;
         let run = &*self;
         let deletes = keys.iter().map(|key| async move {
             let live = run.sight.observed.left.get(key);
@@ -446,7 +514,7 @@ impl<'a> Run<'a> {
         for (key, result) in keys.iter().zip(results) {
             match result {
                 Ok(()) => drop(self.seen.done.insert(key.clone(), self.start.elapsed())),
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => failed = failed.or(Some(self.doubt(key, error))),
             }
         }
         if let Some(error) = failed {

@@ -1,13 +1,11 @@
 //! Single writes: server-side apply, the hand-over of other tools' fields, what ties a route to a routemap, deletion.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use serde_json::{Value, json};
 
-use super::call::is_cut;
+use super::call::{is_lost, is_outrun};
 use super::discovery::{Kinds, Served};
 use super::observe::{conflicts, json as object_json};
 use super::overlay::is_handed_over;
@@ -18,6 +16,24 @@ use crate::plan::CONTROLLER;
 /// How often a write that needs the newest version of an object is tried.
 const TRIES: usize = 5;
 
+/// An object after it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stored {
+    /// As the answer to the write has it.
+    Told(Value),
+    /// The answer was lost; as it was read later.
+    Read(Value),
+}
+
+impl Stored {
+    /// The object.
+    pub fn object(self) -> Value {
+        match self {
+            Stored::Told(object) | Stored::Read(object) => object,
+        }
+    }
+}
+
 impl Cluster<'_> {
     /// How the kind of an object is served.
     pub(super) fn served<'k>(&self, kinds: &'k Kinds, key: &ObjectKey) -> Result<&'k Served, ClusterError> {
@@ -26,40 +42,72 @@ impl Cluster<'_> {
 
     /// Applies an object; gives it as the API server stored it.
     ///
-    /// An answer that is lost is looked for by reading: the write is repeated only when the object is not as wanted.
+    /// An answer that is lost is looked for by reading: the write is repeated only when it would change the object still.
     pub(super) async fn apply(
         &self,
         kinds: &Kinds,
         key: &ObjectKey,
         object: &Value,
         force: bool,
-    ) -> Result<Value, ClusterError> {
+    ) -> Result<Stored, ClusterError> {
         let served = self.served(kinds, key)?;
         let api = self.api(served, &key.namespace);
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), force, ..PatchParams::default() };
         let (patch, doing) = (Patch::Apply(object), format!("write {key}"));
-        let mut pause = Duration::from_millis(250);
+        let mut tries = self.tries();
+        let mut lost = false;
         loop {
-            let error = match self.once(api.patch(&key.name, &params, &patch)).await {
-                Ok(stored) => return Ok(object_json(&stored)),
+            let error = match self.once(&tries, api.patch(&key.name, &params, &patch)).await {
+                Ok(stored) => return Ok(Stored::Told(object_json(&stored))),
                 Err(error) => error,
             };
-            if let kube::Error::Api(status) = &error
-                && status.code == 409
-            {
+            lost |= is_lost(&error);
+            if let kube::Error::Api(status) = &error {
                 let found = conflicts(status);
-                if !found.is_empty() {
+                if status.code == 409 && !found.is_empty() {
                     return Err(ClusterError::Conflict { key: Box::new(key.clone()), conflicts: found });
                 }
             }
-            let cut = is_cut(&error);
-            if !self.pause(&doing, &error, &mut pause).await {
-                return Err(self.refused(key, error));
+            let again = if is_outrun(&error) {
+                self.again_on_newest(&mut tries, &doing).await
+            } else {
+                self.again(&mut tries, &doing, &error).await
+            };
+            if !again {
+                let error = self.refused(key, error);
+                return Err(if lost { error.lost(key, "written") } else { error });
             }
-            if cut && let Some(live) = self.read(served, key).await?.filter(|live| has(live, object)) {
-                return Ok(live);
+            if lost {
+                let found = self.found(served, key, object, force).await;
+                if let Some(live) = found.map_err(|error| error.lost(key, "written"))? {
+                    return Ok(Stored::Read(live));
+                }
             }
         }
+    }
+
+    /// The object, when writing it would change nothing any more.
+    async fn found(
+        &self,
+        served: &Served,
+        key: &ObjectKey,
+        object: &Value,
+        force: bool,
+    ) -> Result<Option<Value>, ClusterError> {
+        let api = self.api(served, &key.namespace);
+        for _ in 0..TRIES {
+            let Some(live) = self.read(served, key).await? else { return Ok(None) };
+            // What the server has against the write, it says again when it is repeated.
+            let Ok(would) = self.dry_run(&api, key, object, force).await else { return Ok(None) };
+            if bare(&would) == bare(&live) {
+                return Ok(Some(live));
+            }
+            // Controllers write too: only of one version the two can be compared.
+            if would["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"] {
+                return Ok(None);
+            }
+        }
+        Ok(None)
     }
 
     /// Creates a namespace; one that is there already is as good.
@@ -178,21 +226,37 @@ impl Cluster<'_> {
         uid: Option<&str>,
         orphan: bool,
     ) -> Result<(), ClusterError> {
-        let api = self.api(self.served(kinds, key)?, &key.namespace);
+        let served = self.served(kinds, key)?;
+        let api = self.api(served, &key.namespace);
         let policy = if orphan { PropagationPolicy::Orphan } else { PropagationPolicy::Background };
         let params = DeleteParams {
             preconditions: uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
             propagation_policy: Some(policy),
             ..DeleteParams::default()
         };
-        // With the uid a repeated request does nothing new.
-        match self.call(&format!("delete {key}"), || api.delete(&key.name, &params)).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                Err(ClusterError::Forbidden { verb: format!("delete {key}"), message: status.message.clone() })
+        let doing = format!("delete {key}");
+        let (mut tries, mut lost) = (self.tries(), false);
+        loop {
+            // With the uid a repeated request does nothing new.
+            let error = match self.once(&tries, api.delete(&key.name, &params)).await {
+                Ok(_) => return Ok(()),
+                Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+                Err(error) => error,
+            };
+            lost |= is_lost(&error);
+            let again = if is_outrun(&error) {
+                let live = self.read(served, key).await?;
+                if live.is_none_or(|live| uid.is_some_and(|uid| live["metadata"]["uid"] != uid)) {
+                    return Ok(());
+                }
+                self.again_on_newest(&mut tries, &doing).await
+            } else {
+                self.again(&mut tries, &doing, &error).await
+            };
+            if !again {
+                let error = ClusterError::from_client(error, &self.server, &doing);
+                return Err(if lost { error.lost(key, "deleted") } else { error });
             }
-            Err(error) => Err(ClusterError::from_client(error, &self.server, &format!("delete {key}"))),
         }
     }
 }
@@ -231,17 +295,16 @@ fn unite(fields: &mut Value, more: &Value) {
     }
 }
 
-/// Whether a live object has everything that is wanted.
-fn has(live: &Value, wanted: &Value) -> bool {
-    match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|live| has(live, value)))
+/// An object without what changes by itself.
+fn bare(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.shift_remove("status");
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|key, _| !["managedFields", "resourceVersion", "generation"].contains(&key.as_str()));
         }
-        (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| has(live, wanted))
-        }
-        (live, wanted) => live == wanted,
     }
+    object
 }
 
 #[cfg(test)]
@@ -272,13 +335,5 @@ mod tests {
     fn what_is_r8s_already_needs_no_hand_over() {
         let live = json!({"metadata": {"managedFields": [entry("helm", "Apply", json!({"f:data": {"f:a": {}}}))]}});
         assert_eq!(handed_over(&live), None);
-    }
-
-    #[test]
-    fn a_lost_write_is_found_by_what_it_wanted() {
-        let live = json!({"spec": {"a": 1, "defaulted": true, "list": [{"x": 1, "y": 2}]}});
-        assert!(has(&live, &json!({"spec": {"a": 1, "list": [{"x": 1}]}})));
-        assert!(!has(&live, &json!({"spec": {"a": 2}})));
-        assert!(!has(&live, &json!({"spec": {"list": []}})));
     }
 }

@@ -64,6 +64,16 @@ impl Track {
         }
     }
 
+    /// Notes a write whose answer was lost: `read` is the object as it was read later, perhaps with a newer status.
+    pub fn wrote_unseen(&mut self, read: Value, model: bool) {
+        let before = self.object.as_ref().map(|object| object["status"].clone()).unwrap_or_default();
+        let moved = read["status"] != before && status_follows(&read);
+        self.wrote(read, model);
+        if let Some(write) = &mut self.write {
+            write.moved = moved;
+        }
+    }
+
     /// The state now; `knative` says whether Knative's API is served.
     pub fn health(&self, knative: bool) -> Health {
         let Some(object) = &self.object else { return Health::absent() };
@@ -112,19 +122,27 @@ fn is_older(new: Option<&Value>, newest: Option<&Value>) -> bool {
     }
 }
 
+/// Whether the status of an object may have been written after its spec: not in an earlier second.
+fn status_follows(object: &Value) -> bool {
+    let (spec, status) = (written_at(object, false), written_at(object, true));
+    status.is_some() && status >= spec
+}
+
 /// Whether the status of `child` was written in a later second than the spec of `object`, by the times that the API
 /// server notes for each manager of fields.
 fn status_is_newer(object: &Value, child: &Value) -> bool {
-    let times = |object: &Value, status: bool| {
-        let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-        let of = |entry: &&Value| {
-            if status { entry["subresource"] == "status" } else { !entry["fieldsV1"]["f:spec"].is_null() }
-        };
-        // RFC 3339 in UTC sorts as text.
-        entries.filter(of).filter_map(|entry| entry["time"].as_str().map(str::to_owned)).max()
-    };
-    match (times(object, false), times(child, true)) {
+    match (written_at(object, false), written_at(child, true)) {
         (Some(spec), Some(status)) => status > spec,
         _ => false,
     }
+}
+
+/// When the status, or the spec, of an object was written last, by the times that the API server notes.
+fn written_at(object: &Value, status: bool) -> Option<&str> {
+    let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let of = |entry: &&Value| {
+        if status { entry["subresource"] == "status" } else { !entry["fieldsV1"]["f:spec"].is_null() }
+    };
+    // RFC 3339 in UTC sorts as text.
+    entries.filter(of).filter_map(|entry| entry["time"].as_str()).max()
 }

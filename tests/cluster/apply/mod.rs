@@ -1,7 +1,10 @@
 //! `r8 apply` against a real API server: what it writes, when, and that the traffic rules hold while it does.
 
 mod controller;
+mod faults;
+mod interrupts;
 mod life;
+mod lost;
 mod refusals;
 mod waiting;
 
@@ -104,6 +107,29 @@ async fn versions(namespace: &Namespace) -> Vec<(String, String, String)> {
                 let played = ["Deployment", "InferenceService", "HTTPRoute"].contains(&kind);
                 let version = if played { "generation" } else { "resourceVersion" };
                 all.push((kind.to_owned(), metadata["name"].to_string(), metadata[version].to_string()));
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// What was wanted of every object of the release, by kind and name; the same in each namespace.
+async fn specs(namespace: &Namespace) -> Vec<(String, String, String)> {
+    const KINDS: [&str; 6] = ["ConfigMap", "Service", "Deployment", "InferenceService", "VirtualService", "HTTPRoute"];
+    let mut all = Vec::new();
+    for kind in KINDS {
+        for object in namespace.list(kind).await {
+            let metadata = &object["metadata"];
+            let goes = !metadata["deletionTimestamp"].is_null();
+            if metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm" && !goes {
+                let name = metadata["name"].as_str().unwrap().to_owned();
+                let mut spec = object["spec"].clone();
+                for own in ["clusterIP", "clusterIPs"] {
+                    spec.as_object_mut().and_then(|spec| spec.remove(own));
+                }
+                let text = format!("{spec} {}", object["data"]).replace(&namespace.name, "NAMESPACE");
+                all.push((kind.to_owned(), name, text));
             }
         }
     }

@@ -37,7 +37,7 @@ pub use istio::assert_istio_takes;
 pub use iter8::Iter8;
 pub use namespace::{Ask, Namespace, named};
 pub use player::Player;
-pub use proxy::{Fault, Proxy, What, depth};
+pub use proxy::{Fault, Proxy, Request, What, depth};
 pub use recorder::{Event, Happened, Recorder, Recording};
 pub use rules::{Reading, Rules, assert_traffic_rules, read, violations};
 pub use sequence::{Sequence, Wait, files};

@@ -21,7 +21,7 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use r8::manifest::read_documents;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use fault::{Fault, What};
 
@@ -89,6 +89,8 @@ struct Shared {
     changed: Condvar,
     /// Tells the requests of a round that it is over; none when answers are given at once.
     round: Option<Notify>,
+    /// Whether requests that are held go on.
+    released: watch::Sender<bool>,
 }
 
 struct State {
@@ -213,7 +215,12 @@ impl<'a> Proxy<'a> {
         let folder = tempfile::tempdir().expect("a folder can be made");
         write_kubeconfig(cluster.kubeconfig(), port, &folder.path().join("kubeconfig"));
         let state = State { requests: Vec::new(), faults, clock: 0, open: 0, last: Instant::now() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), round });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            round,
+            released: watch::Sender::new(false),
+        });
         let (stop, stopped) = oneshot::channel::<Infallible>();
         let (upstream, serving) = (cluster.kubeconfig().to_owned(), Arc::clone(&shared));
         let thread = std::thread::spawn(move || {
@@ -249,6 +256,11 @@ impl<'a> Proxy<'a> {
     /// From now on this fault befalls requests too; its counting begins now.
     pub fn inject(&self, fault: Fault) {
         self.shared.state().faults.push(fault);
+    }
+
+    /// Lets requests go on that are held, now and later.
+    pub fn release(&self) {
+        self.shared.released.send_replace(true);
     }
 
     /// The requests until now.

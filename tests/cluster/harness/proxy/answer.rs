@@ -44,6 +44,7 @@ async fn make(
         Some(What::Modified) => return Ok(refusal(409, None)),
         Some(What::TooMany(seconds)) => return Ok(refusal(429, Some(seconds))),
         Some(What::Delay(delay)) => tokio::time::sleep(delay).await,
+        Some(What::Hold) => drop(shared.released.subscribe().wait_for(|released| *released).await),
         _ => {}
     }
     let (mut head, body) = request.into_parts();

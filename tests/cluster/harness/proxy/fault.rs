@@ -25,6 +25,8 @@ pub struct Fault {
 pub enum What {
     /// The request reaches the server later.
     Delay(Duration),
+    /// The request reaches the server when the test says so: [`super::Proxy::release`].
+    Hold,
     /// The server answers at once, and its answer arrives later.
     DelayAnswer(Duration),
     /// The connection ends before the request reaches the server.
