@@ -108,6 +108,13 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(Apply),
+    /// Show what is live of a release: versions, what each gets, whether it is ready, who writes the route
+    ///
+    /// Everything is read from the cluster; no values are needed. With `--wait`, exit code 4 says that a version is not
+    /// settled in time.
+    #[cfg(feature = "cluster")]
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Status),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
@@ -148,6 +155,13 @@ Examples:
   r8 apply wisdom -f values.yaml
   r8 apply wisdom -n models -f values.yaml --set 'application.versions[1].weight=70' --timeout 20m
   r8 apply wisdom -f values.yaml --take-ownership";
+
+#[cfg(feature = "cluster")]
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  r8 status wisdom -n models
+  r8 status wisdom -n models --wait --timeout 20m
+  r8 status wisdom -n models --watch";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -293,6 +307,28 @@ pub(super) struct Apply {
     #[arg(long)]
     pub dry_run: bool,
     /// Form of the report
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Release name
+    pub name: String,
+    /// Print a line for each change, until interrupted
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Wait until every version that is to get requests is settled
+    #[arg(long)]
+    pub wait: bool,
+    /// How long `--wait` may take, as in `5m0s` [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = super::connect::duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// How long a status must stay as it is where nothing proves that a version is settled
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = super::connect::duration)]
+    pub settle: std::time::Duration,
+    /// Form of the output
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
     pub output: DiffOutput,
 }

@@ -14,6 +14,8 @@ mod glob;
 mod helm;
 mod kubeconfig;
 #[cfg(feature = "cluster")]
+mod live;
+#[cfg(feature = "cluster")]
 mod prepare;
 #[cfg(feature = "cluster")]
 mod progress;
@@ -23,6 +25,8 @@ mod report;
 mod request;
 mod secret;
 mod sources;
+#[cfg(feature = "cluster")]
+mod status;
 mod templates;
 mod validate;
 
@@ -92,7 +96,8 @@ pub fn run(
             report.color = colored(arguments.global.color, variable, terminals.stderr);
             let color = colored(arguments.global.color, variable, terminals.stdout);
             let live = terminals.stderr && variable("TERM").is_some_and(|name| name != "dumb");
-            accepted.and_then(|()| command(&arguments, &mut World { stdin, variable, color, live }, &mut report))
+            let mut world = World { stdin, out: &mut *stdout, variable, color, live };
+            accepted.and_then(|()| command(&arguments, &mut world, &mut report))
         }
         Err(error) if error.use_stderr() => {
             report.usage(&error.render().to_string(), &words);
@@ -125,6 +130,8 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Apply(args) => return apply::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::Status(args) => return status::run(args, global, world, report),
     };
     printed.map(Done::from)
 }

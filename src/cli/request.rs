@@ -1,7 +1,7 @@
 //! What is meant by what was typed: texts read, names and namespace settled.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::{Global, Sources};
@@ -19,6 +19,9 @@ const MAX_ENTRIES: usize = 10_000;
 /// What of the world outside a command reads; handed in, so that the same input gives the same output.
 pub(super) struct World<'a> {
     pub stdin: &'a mut dyn Read,
+    /// Where results go, for a command that has one after the other.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster go on for long"))]
+    pub out: &'a mut dyn Write,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Whether results are coloured.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster colour results"))]
@@ -170,7 +173,10 @@ impl Collected {
 }
 
 /// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.
-fn namespace(args: &Global, variable: &dyn Fn(&str) -> Option<String>) -> Result<(String, NamespaceFrom), Failure> {
+pub(super) fn namespace(
+    args: &Global,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(String, NamespaceFrom), Failure> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let variable = |name: &str| given(variable(name));
     if let Some(namespace) = given(args.namespace.clone()).or_else(|| variable("HELM_NAMESPACE")) {

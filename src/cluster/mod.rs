@@ -6,10 +6,12 @@ mod call;
 mod causes;
 mod discovery;
 mod error;
+mod find;
 mod follow;
 mod observe;
 mod overlay;
 mod run;
+mod watch;
 mod wire;
 mod write;
 
@@ -17,7 +19,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use kube::Client;
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::manifest::ObjectKey;
@@ -26,8 +28,10 @@ use crate::readiness::Health;
 pub use access::Access;
 pub use causes::Cause;
 pub use error::ClusterError;
+pub use find::Finding;
 pub use observe::Sight;
 pub use run::{End, Run};
+pub use watch::Watch;
 
 /// The field manager that r8 writes as: Helm's, so that both own the same fields.
 pub const FIELD_MANAGER: &str = "helm";
@@ -42,7 +46,7 @@ pub struct Cluster<'a> {
     /// When the time of the command is over.
     deadline: Instant,
     /// Turns true when the user stops the command.
-    stop: watch::Receiver<bool>,
+    stop: Receiver<bool>,
     /// Whether the server has answered anything yet.
     answered: Cell<bool>,
 }

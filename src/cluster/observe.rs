@@ -12,12 +12,12 @@ use super::discovery::{Kinds, Served};
 use super::follow::typed;
 use super::overlay::{drop_handed_over, laid_over};
 use super::{Cluster, ClusterError, FIELD_MANAGER};
-use crate::manifest::{Manifest, Manifests, ObjectKey, read_documents};
-use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release};
+use crate::manifest::{Manifest, Manifests, ObjectKey};
+use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release, is_routemap, resources};
 use crate::readiness::child;
 
 /// The kinds that r8 writes, by `apiVersion`: where objects of earlier revisions are looked for.
-const KINDS: [(&str, &str); 8] = [
+pub(super) const KINDS: [(&str, &str); 8] = [
     ("v1", "ConfigMap"),
     ("v1", "Service"),
     ("apps/v1", "Deployment"),
@@ -99,7 +99,7 @@ impl Cluster<'_> {
     }
 
     /// Whether Knative's API is served; asked only where it matters.
-    async fn has_knative(&self, models: bool) -> Result<bool, ClusterError> {
+    pub(super) async fn has_knative(&self, models: bool) -> Result<bool, ClusterError> {
         if !models {
             return Ok(false);
         }
@@ -107,7 +107,7 @@ impl Cluster<'_> {
     }
 
     /// The Deployments that KServe makes in Standard mode, by their InferenceServices; none where they may not be listed.
-    async fn children(
+    pub(super) async fn children(
         &self,
         kinds: &Kinds,
         namespaces: BTreeSet<String>,
@@ -147,7 +147,8 @@ impl Cluster<'_> {
         if let Some(found) = live.into_iter().find(|object| is_routemap(&object["metadata"])) {
             return Ok(Some(found.clone()));
         }
-        let Some((key, served, _)) = inventory.keys.iter().find(|(_, _, routemap)| *routemap) else { return Ok(None) };
+        let routemap = inventory.keys.iter().find(|(key, _, metadata)| is_routemap_of(key, metadata));
+        let Some((key, served, _)) = routemap else { return Ok(None) };
         self.read(served, key).await
     }
 
@@ -231,7 +232,7 @@ impl Cluster<'_> {
     }
 
     /// Objects that name the release as their owner; and the kinds that may not be listed.
-    async fn inventory<'k>(
+    pub(super) async fn inventory<'k>(
         &self,
         kinds: &'k Kinds,
         namespaces: &BTreeSet<String>,
@@ -241,12 +242,19 @@ impl Cluster<'_> {
             let group = api_version.split_once('/').map_or("", |(group, _)| group);
             kinds.get(group, kind)
         });
-        let lists =
-            served.flat_map(|served| namespaces.iter().map(move |namespace| self.owned(served, namespace, release)));
+        let lists = served.flat_map(|served| namespaces.iter().map(move |namespace| self.managed(served, namespace)));
         let mut inventory = Inventory::default();
         for answer in join_all(lists).await {
             match answer {
-                Ok(keys) => inventory.keys.extend(keys),
+                Ok(items) => {
+                    for item in items {
+                        match release.owner(&serde_json::json!({"metadata": item.2})) {
+                            Owner::Release => inventory.keys.push(item),
+                            Owner::Other(other) => drop(inventory.releases.insert(other)),
+                            Owner::Nobody => {}
+                        }
+                    }
+                }
                 Err(Listing::Forbidden(kind)) => drop(inventory.unlisted.insert(kind)),
                 Err(Listing::Failed(error)) => return Err(error),
             }
@@ -259,7 +267,7 @@ impl Cluster<'_> {
         &self,
         manifests: &Manifests,
         kinds: &Kinds,
-        keys: Vec<(ObjectKey, &Served, bool)>,
+        keys: Vec<(ObjectKey, &Served, Value)>,
     ) -> Result<BTreeMap<ObjectKey, Value>, ClusterError> {
         let wanted: BTreeSet<&ObjectKey> = manifests.iter().map(|manifest| &manifest.key).collect();
         let left = keys.into_iter().map(|(key, ..)| key).filter(|key| !wanted.contains(key));
@@ -271,12 +279,12 @@ impl Cluster<'_> {
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
-    async fn owned<'a>(
+    /// The objects of one kind that some release of Helm's or r8's manages, with their metadata.
+    async fn managed<'a>(
         &self,
         served: &'a Served,
         namespace: &str,
-        release: &Release,
-    ) -> Result<Vec<(ObjectKey, &'a Served, bool)>, Listing> {
+    ) -> Result<Vec<(ObjectKey, &'a Served, Value)>, Listing> {
         let params = ListParams::default().labels("app.kubernetes.io/managed-by=Helm");
         let (api, doing) = (self.api(served, namespace), format!("list {} in {namespace}", served.resource.plural));
         let list = match self.call(&doing, || api.list_metadata(&params)).await {
@@ -289,57 +297,33 @@ impl Cluster<'_> {
                 return Err(Listing::Failed(ClusterError::from_client(error, &self.server, &doing)));
             }
         };
-        let own = list.items.into_iter().filter_map(|item: PartialObjectMeta<DynamicObject>| {
-            let object = serde_json::json!({"metadata": item.metadata});
-            (release.owner(&object) == Owner::Release).then_some(())?;
+        let items = list.items.into_iter().map(|item: PartialObjectMeta<DynamicObject>| {
             let key = ObjectKey {
                 group: served.resource.group.clone(),
                 kind: served.resource.kind.clone(),
                 namespace: namespace.to_owned(),
-                name: item.metadata.name.unwrap_or_default(),
+                name: item.metadata.name.clone().unwrap_or_default(),
             };
-            let routemap = key.kind == "ConfigMap" && is_routemap(&object["metadata"]);
-            Some((key, served, routemap))
+            (key, served, serde_json::json!(item.metadata))
         });
-        Ok(own.collect())
+        Ok(items.collect())
     }
 }
 
 /// What names a release as its owner.
 #[derive(Default)]
-struct Inventory<'k> {
-    /// The objects, how their kinds are served, and whether they are routemaps.
-    keys: Vec<(ObjectKey, &'k Served, bool)>,
+pub(super) struct Inventory<'k> {
+    /// The objects, how their kinds are served, and their metadata.
+    pub keys: Vec<(ObjectKey, &'k Served, Value)>,
     /// Kinds that may not be listed.
-    unlisted: BTreeSet<String>,
+    pub unlisted: BTreeSet<String>,
+    /// The other releases that were seen, as NAMESPACE/NAME.
+    pub releases: BTreeSet<String>,
 }
 
-/// Whether the Iter8 controller takes a ConfigMap for a routemap.
-fn is_routemap(metadata: &Value) -> bool {
-    metadata["labels"]["iter8.tools/kind"] == "routemap"
-}
-
-/// The objects of each version that a routemap names; nothing where it cannot be read.
-fn resources(routemap: &Value) -> Vec<Vec<ObjectKey>> {
-    let text = routemap["data"]["strSpec"].as_str().unwrap_or_default();
-    let documents = read_documents(text).unwrap_or_default();
-    let versions = documents.first().and_then(|spec| spec["versions"].as_array()).into_iter().flatten();
-    let key = |resource: &Value| {
-        let (group, kind) = match resource["gvrShort"].as_str()? {
-            "svc" | "service" => ("", "Service"),
-            "cm" => ("", "ConfigMap"),
-            "deploy" => ("apps", "Deployment"),
-            "isvc" => ("serving.kserve.io", "InferenceService"),
-            _ => return None,
-        };
-        Some(ObjectKey {
-            group: group.into(),
-            kind: kind.into(),
-            namespace: resource["namespace"].as_str()?.into(),
-            name: resource["name"].as_str()?.into(),
-        })
-    };
-    versions.map(|version| version["resources"].as_array().into_iter().flatten().filter_map(key).collect()).collect()
+/// Whether an object is a routemap.
+pub(super) fn is_routemap_of(key: &ObjectKey, metadata: &Value) -> bool {
+    key.kind == "ConfigMap" && is_routemap(metadata)
 }
 
 /// Why a list of objects is not there.

@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn key_of(object: &Value) -> Option<ObjectKey> {
+pub(super) fn key_of(object: &Value) -> Option<ObjectKey> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let group = object["apiVersion"].as_str()?.split_once('/').map_or("", |(group, _)| group).to_owned();
     let metadata = &object["metadata"];

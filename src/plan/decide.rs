@@ -138,7 +138,8 @@ fn goes(key: &ObjectKey, live: &Value, wanted: &Wanted, goal: &Goal) -> bool {
     live["metadata"]["annotations"]["helm.sh/resource-policy"].as_str().map(str::trim) != Some("keep")
 }
 
-fn is_route(key: &ObjectKey) -> bool {
+/// Whether an object is a route.
+pub fn is_route(key: &ObjectKey) -> bool {
     matches!(
         (key.group.as_str(), key.kind.as_str()),
         ("networking.istio.io", "VirtualService") | ("gateway.networking.k8s.io", "HTTPRoute")
@@ -179,7 +180,7 @@ fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change
 }
 
 /// Whether an owner of the object is this one.
-fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
+pub(super) fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
     let Some(uid) = owner.and_then(|owner| owner["metadata"]["uid"].as_str()) else { return false };
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|owner| owner["uid"] == uid)

@@ -120,7 +120,7 @@ fn is_routed(places: &[Destination], objects: &[ObjectKey]) -> bool {
     places.iter().any(|place| objects.iter().any(|key| place.is(&key.kind, &key.namespace, &key.name)))
 }
 
-fn name(objects: &[ObjectKey]) -> String {
+pub(super) fn name(objects: &[ObjectKey]) -> String {
     let ranked = ["InferenceService", "Service", "Deployment"];
     let of = |kind: &&str| objects.iter().find(|key| key.kind == **kind);
     ranked.iter().find_map(of).or(objects.first()).map(|key| key.name.clone()).unwrap_or_default()

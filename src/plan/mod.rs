@@ -1,10 +1,12 @@
 //! What a release changes in a cluster, and in which order: decided from what was observed, without asking again.
 
 mod decide;
+mod found;
 mod goal;
 mod member;
 mod next;
 mod refusal;
+mod status;
 
 use std::collections::BTreeMap;
 
@@ -15,11 +17,13 @@ use crate::manifest::{ObjectKey, Role};
 use crate::readiness::Health;
 use crate::route::{Route, Share};
 
-pub use decide::{CONTROLLER, Wanted, is_controllers, plan, shifts};
+pub use decide::{CONTROLLER, Wanted, is_controllers, is_route, plan, shifts};
+pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
 pub use member::{Member, has_state};
 pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
 pub use refusal::{Refusal, Warning};
+pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
 
 /// What the cluster says of one object.
 #[derive(Debug, Clone, PartialEq, Default)]

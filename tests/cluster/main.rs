@@ -13,3 +13,5 @@ mod recorder;
 mod requests;
 mod rules;
 mod shares;
+mod shop;
+mod status;

@@ -1,0 +1,72 @@
+//! What `status` and `delete` share: a release named by words alone, and the one that is not there.
+
+use super::args::Global;
+use super::connect;
+use super::failure::{Failure, Fault};
+use super::report::Report;
+use super::request::{World, namespace};
+use super::secret;
+use crate::cluster::ClusterError;
+use crate::plan::{Found, Release};
+use crate::spec::{Namespace, ReleaseName};
+
+/// The release of a name and of the namespace that flags, environment and kubeconfig give.
+pub(super) fn release(name: &str, global: &Global, world: &World<'_>) -> Result<Release, Failure> {
+    let refused = |what: &str, text: &str, why: &str| {
+        let text = format!("`{}` is no {what}: {why}", secret::shown(text));
+        Failure::Input(vec![Fault::new(text, None)])
+    };
+    let name = ReleaseName::parse(name).map_err(|why| refused("release name", name, why))?;
+    let (text, _) = namespace(global, world.variable)?;
+    let namespace = Namespace::parse(&text).map_err(|why| refused("namespace", &text, why))?;
+    Ok(Release { name: name.to_string(), namespace: namespace.to_string() })
+}
+
+/// Why a command could not look at a release.
+pub(super) enum Missed {
+    /// The cluster said no, or nothing.
+    Cluster(ClusterError),
+    /// There is no such release.
+    Nothing(Box<Found>),
+}
+
+impl From<ClusterError> for Missed {
+    fn from(error: ClusterError) -> Missed {
+        Missed::Cluster(error)
+    }
+}
+
+impl Missed {
+    /// The failure that it is.
+    pub fn failure(self, release: &Release) -> Failure {
+        match self {
+            Missed::Cluster(error) => connect::failure(&error),
+            Missed::Nothing(found) => nothing(&found, release),
+        }
+    }
+}
+
+fn nothing(found: &Found, release: &Release) -> Failure {
+    let Release { name, namespace } = release;
+    let (seen, hint) = if found.unlisted.is_empty() {
+        let others: Vec<&str> = found.releases.iter().map(|other| other.as_str()).collect();
+        let hint = match others.as_slice() {
+            [] => "name another namespace with `-n`".to_owned(),
+            others => format!("the releases there are {}; name another namespace with `-n`", others.join(", ")),
+        };
+        ("", hint)
+    } else {
+        let kinds = found.unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        (" that you may list", format!("ask for the right to list {kinds}, or use a context whose user has it"))
+    };
+    let text = format!("release {name} has no objects in namespace {namespace}{seen}");
+    Failure::Cluster(Fault::new(text, Some(&hint)))
+}
+
+/// Says which kinds may not be listed, so that objects of them are not known.
+pub(super) fn remark(found: &Found, report: &mut Report<'_>) {
+    if !found.unlisted.is_empty() {
+        let kinds = found.unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        report.message("note", &format!("objects are unknown for {kinds}: you may not list them"), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! A release as the cluster has it, found by what marks its objects: no values are needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join, try_join_all};
+use serde_json::Value;
+
+use super::discovery::Kinds;
+use super::observe::{KINDS, is_routemap_of};
+use super::{Cluster, ClusterError};
+use crate::manifest::{Manifests, ObjectKey};
+use crate::plan::has_state;
+use crate::plan::{Found, Owner, Release, is_route, resources};
+use crate::readiness::Track;
+use crate::route::Route;
+
+/// What was found of a release, and how its kinds are served.
+pub struct Finding {
+    /// What was found.
+    pub found: Found,
+    /// How the kinds are served.
+    pub(super) kinds: Kinds,
+}
+
+/// What came of reading an object.
+enum Reading {
+    Is(Value),
+    Absent,
+    Forbidden,
+}
+
+impl Cluster<'_> {
+    /// Finds everything of a release: what names it as its owner, what its live routemap names, and the route.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with; what may not be listed or read is no failure.
+    pub async fn find(&self, release: &Release) -> Result<Finding, ClusterError> {
+        let more: Vec<&str> = KINDS.iter().map(|(api_version, _)| *api_version).collect();
+        let (kinds, knative) = join(self.discover(&Manifests::default(), &more), self.has_knative(true)).await;
+        let kinds = kinds?;
+        let mut found = Found { knative: knative?, ..Found::default() };
+        let mut namespaces = BTreeSet::from([release.namespace.clone()]);
+        self.take(&mut found, &kinds, &namespaces, release).await?;
+        let routemap = found.objects.iter().find(|(key, object)| is_routemap_of(key, &object["metadata"]));
+        if let Some(key) = routemap.map(|(key, _)| key.clone())
+            && let Reading::Is(routemap) = self.look_at(&kinds, &key).await?
+        {
+            // Versions may lie in namespaces that only the routemap names.
+            let named = resources(&routemap);
+            let others: BTreeSet<String> = named.iter().flatten().map(|key| key.namespace.clone()).collect();
+            let others = others.difference(&namespaces).cloned().collect();
+            self.take(&mut found, &kinds, &others, release).await?;
+            namespaces.extend(others);
+            let text = routemap["data"]["strSpec"].as_str().unwrap_or_default();
+            found.routed = Route::parse(text).ok().flatten().map(|route| route.key().clone());
+            found.routemap = Some(routemap);
+            self.take_named(&mut found, &kinds, named.into_iter().flatten().collect(), release).await?;
+        }
+        let models = found.tracks.keys().any(|key| key.kind == "InferenceService");
+        for (key, child) in self.children(&kinds, namespaces, models).await? {
+            if let Some(track) = found.tracks.get_mut(&key) {
+                track.see_child(Some(child));
+            }
+        }
+        Ok(Finding { found, kinds })
+    }
+
+    /// Adds what names the release in these namespaces; versions and routes whole.
+    async fn take(
+        &self,
+        found: &mut Found,
+        kinds: &Kinds,
+        namespaces: &BTreeSet<String>,
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        let inventory = self.inventory(kinds, namespaces, release).await?;
+        found.unlisted.extend(inventory.unlisted);
+        found.releases.extend(inventory.releases);
+        let metadata: BTreeMap<ObjectKey, Value> = inventory
+            .keys
+            .into_iter()
+            .map(|(key, _, metadata)| (key, serde_json::json!({"metadata": metadata})))
+            .collect();
+        let whole = metadata.keys().filter(|key| has_state(key) || is_route(key)).cloned().collect();
+        found.objects.extend(metadata);
+        self.read_whole(found, kinds, whole, release).await
+    }
+
+    /// Adds what a routemap names and makes, where it was not found yet.
+    async fn take_named(
+        &self,
+        found: &mut Found,
+        kinds: &Kinds,
+        named: Vec<ObjectKey>,
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        let keys = named.into_iter().chain(found.routed.clone());
+        let keys: BTreeSet<ObjectKey> = keys.filter(|key| !found.objects.contains_key(key)).collect();
+        self.read_whole(found, kinds, keys, release).await
+    }
+
+    /// Reads objects whole, and puts each where it belongs.
+    async fn read_whole(
+        &self,
+        found: &mut Found,
+        kinds: &Kinds,
+        keys: BTreeSet<ObjectKey>,
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        let reads = keys.into_iter().map(|key| async move {
+            let reading = self.look_at(kinds, &key).await?;
+            Ok::<_, ClusterError>((key, reading))
+        });
+        for (key, reading) in try_join_all(reads).await? {
+            let object = match reading {
+                Reading::Is(object) => Some(object),
+                Reading::Absent => None,
+                Reading::Forbidden => {
+                    found.unreadable.insert(key.clone());
+                    found.objects.get(&key).cloned()
+                }
+            };
+            if has_state(&key) {
+                found.tracks.insert(key.clone(), Track::new(object.clone()));
+            }
+            let Some(object) = object else {
+                found.objects.remove(&key);
+                continue;
+            };
+            if is_route(&key) {
+                found.routes.insert(key.clone(), object.clone());
+            }
+            match release.owner(&object) {
+                Owner::Release => drop(found.objects.insert(key, object)),
+                Owner::Nobody | Owner::Other(_) => {
+                    found.objects.remove(&key);
+                    found.others.insert(key, object);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at(&self, kinds: &Kinds, key: &ObjectKey) -> Result<Reading, ClusterError> {
+        let Some(served) = kinds.get(&key.group, &key.kind) else { return Ok(Reading::Absent) };
+        match self.read(served, key).await {
+            Ok(Some(object)) => Ok(Reading::Is(object)),
+            Ok(None) => Ok(Reading::Absent),
+            Err(ClusterError::Forbidden { .. }) => Ok(Reading::Forbidden),
+            Err(error) => Err(error),
+        }
+    }
+}
