@@ -115,6 +115,13 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
+    /// Delete a release: the route first, then, when requests have left them, versions and the rest
+    ///
+    /// Everything is found in the cluster; no values are needed. Exit codes: 4 something is still there, 6 stopped after the
+    /// first deletion, 130 interrupted. A later `delete` goes on from whatever state it finds.
+    #[cfg(feature = "cluster")]
+    #[command(alias = "uninstall", after_help = DELETE_EXAMPLES)]
+    Delete(Delete),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
@@ -162,6 +169,12 @@ Examples:
   r8 status wisdom -n models
   r8 status wisdom -n models --wait --timeout 20m
   r8 status wisdom -n models --watch";
+
+#[cfg(feature = "cluster")]
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  r8 delete wisdom -n models
+  r8 delete wisdom -n models --dry-run";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -329,6 +342,28 @@ pub(super) struct Status {
     #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = super::connect::duration)]
     pub settle: std::time::Duration,
     /// Form of the output
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// Release name
+    pub name: String,
+    /// How long to wait until everything is gone, as in `5m0s`; the drain comes on top
+    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = super::connect::duration)]
+    pub timeout: std::time::Duration,
+    /// How long requests may still come to a version after the route is gone
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = super::connect::duration)]
+    pub drain: std::time::Duration,
+    /// Do not wait until versions and support are gone
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Show what would be deleted, in order
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Form of the report
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
     pub output: DiffOutput,
 }

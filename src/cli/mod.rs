@@ -6,6 +6,8 @@ mod args;
 #[cfg(feature = "cluster")]
 mod connect;
 #[cfg(feature = "cluster")]
+mod delete;
+#[cfg(feature = "cluster")]
 mod diff;
 mod excerpt;
 mod failure;
@@ -132,6 +134,8 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Apply(args) => return apply::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Status(args) => return status::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::Delete(args) => return delete::run(args, global, world, report),
     };
     printed.map(Done::from)
 }

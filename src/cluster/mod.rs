@@ -8,6 +8,7 @@ mod discovery;
 mod error;
 mod find;
 mod follow;
+mod gone;
 mod observe;
 mod overlay;
 mod run;

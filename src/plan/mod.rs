@@ -1,6 +1,7 @@
 //! What a release changes in a cluster, and in which order: decided from what was observed, without asking again.
 
 mod decide;
+mod delete;
 mod found;
 mod goal;
 mod member;
@@ -18,6 +19,7 @@ use crate::readiness::Health;
 use crate::route::{Route, Share};
 
 pub use decide::{CONTROLLER, Wanted, is_controllers, is_route, plan, shifts};
+pub use delete::{Deletion, delete, finalizers, holder};
 pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
 pub use member::{Member, has_state};

@@ -1,6 +1,7 @@
 //! r8 against a real API server; see `harness` for which one, and for what is skipped without one.
 
 mod apply;
+mod delete;
 mod diff;
 mod ground;
 mod harness;

@@ -310,7 +310,9 @@ async fn nothing_is_written() {
     let Some(cluster) = control_plane() else { return };
     let namespace = shop(cluster, "reads", "kserve-standard").await;
     let proxy = Proxy::start(cluster, Vec::new());
-    let output = r8(&mut proxy.r8(), &namespace, &["status", "shop", "--kube-context", "reader"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    for args in [&["status", "shop"][..], &["delete", "shop", "--dry-run"]] {
+        let output = r8(&mut proxy.r8(), &namespace, &[args, &["--kube-context", "reader"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    }
     assert!(proxy.requests().iter().all(|request| request.method == "GET"));
 }
