@@ -105,7 +105,7 @@ fn the_files_shown_are_those_of_the_repository() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 1);
+    assert_eq!(shown, 4);
 }
 
 #[test]

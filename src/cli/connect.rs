@@ -16,8 +16,13 @@ pub(super) fn access(global: &Global, variable: &dyn Fn(&str) -> Option<String>)
     let args = &global.access;
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let groups = || variable("HELM_KUBEASGROUPS").map(|list| list.split(',').map(str::to_owned).collect());
+    // Of files that KUBECONFIG lists, those that are missing are passed over, as kubectl does.
+    let listed = || {
+        let list = variable("KUBECONFIG").unwrap_or_default();
+        std::env::split_paths(&list).filter(|file| !file.as_os_str().is_empty() && file.exists()).collect()
+    };
     Access {
-        kubeconfig: global.kubeconfig.clone(),
+        kubeconfig: global.kubeconfig.as_ref().map_or_else(listed, |file| vec![file.into()]),
         context: global.kube_context.clone().or_else(|| variable("HELM_KUBECONTEXT")),
         server: args.kube_apiserver.clone().or_else(|| variable("HELM_KUBEAPISERVER")),
         ca_file: args.kube_ca_file.clone().or_else(|| variable("HELM_KUBECAFILE")),
@@ -84,7 +89,12 @@ pub(super) async fn unless<T>(stop: &watch::Receiver<bool>, work: impl Future<Ou
 }
 
 pub(super) fn failure(error: &ClusterError) -> Failure {
-    Failure::Cluster(Fault { message: error.to_string(), place: None, hint: error.hint() })
+    let fault = Fault { message: error.to_string(), place: None, hint: error.hint() };
+    match error {
+        // As where the context is only asked for its namespace.
+        ClusterError::Context { .. } => Failure::Input(vec![fault]),
+        _ => Failure::Cluster(fault),
+    }
 }
 
 /// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.

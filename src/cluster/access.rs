@@ -1,10 +1,14 @@
 //! Which API server, and as whom: as kubectl and Helm decide it.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use http::Uri;
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -18,8 +22,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// What the user says of the way to the cluster; everything else comes from the kubeconfig.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// A kubeconfig file; `KUBECONFIG`, else `~/.kube/config`, when none.
-    pub kubeconfig: Option<String>,
+    /// Kubeconfig files, of which the first that says something wins; `~/.kube/config` when none.
+    pub kubeconfig: Vec<PathBuf>,
     /// A context of it; its current context when none.
     pub context: Option<String>,
     /// The API server's address instead of the context's.
@@ -40,7 +44,7 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     ///
-    /// [`ClusterError::Access`] without a usable kubeconfig outside a cluster, [`ClusterError::Credentials`] for certificates or
+    /// [`ClusterError::Context`] for a context that is not there, [`ClusterError::Access`] without a usable kubeconfig outside a cluster, [`ClusterError::Credentials`] for certificates or
     /// keys that cannot be read.
     pub async fn connect(
         access: &Access,
@@ -50,50 +54,42 @@ impl<'a> Cluster<'a> {
     ) -> Result<Cluster<'a>, ClusterError> {
         let config = config(access).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = wire::client(config).map_err(|error| ClusterError::from_client(error, &server, "connect"))?;
+        let plugin = config.auth_info.exec.as_ref().and_then(|plugin| plugin.command.clone());
+        let client = wire::client(config).map_err(|error| ClusterError::from_connecting(&error, &server, plugin))?;
         Ok(Cluster { client, server, say, deadline, stop: stop.clone(), answered: Cell::new(false) })
     }
 }
 
 async fn config(access: &Access) -> Result<Config, ClusterError> {
-    let failed = |error: &dyn std::error::Error| ClusterError::Access(error.to_string());
-    let kubeconfig = match &access.kubeconfig {
-        Some(path) => Some(Kubeconfig::read_from(path).map_err(|error| failed(&error))?),
-        None => match Kubeconfig::read() {
-            Ok(kubeconfig) if !kubeconfig.clusters.is_empty() => Some(kubeconfig),
-            Ok(_) => None,
-            Err(kube::config::KubeconfigError::ReadConfig(error, _))
-                if error.kind() == std::io::ErrorKind::NotFound =>
-            {
-                None
-            }
-            Err(kube::config::KubeconfigError::FindPath) => None,
-            Err(error) => return Err(failed(&error)),
-        },
-    };
-    let parse = |server: &str| {
-        let wrong = |error| ClusterError::Access(format!("`{server}` is no address of a server: {error}"));
-        server.parse().map_err(wrong)
-    };
-    let mut config = match (kubeconfig, &access.server) {
+    let mut config = match (kubeconfig(&access.kubeconfig)?, &access.server) {
         (Some(kubeconfig), _) => {
+            check_context(&kubeconfig, access)?;
             let options = KubeConfigOptions { context: access.context.clone(), cluster: None, user: None };
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?
         }
-        (None, Some(server)) => Config::new(parse(server)?),
+        (None, Some(_)) => Config::new(Uri::default()),
         (None, None) => Config::incluster()
             .map_err(|_| ClusterError::Access("there is no kubeconfig, and this is no pod".into()))?,
     };
     if let Some(server) = &access.server {
-        config.cluster_url = parse(server)?;
+        let wrong = |error| ClusterError::Access(format!("`{server}` is no address of a server: {error}"));
+        config.cluster_url = server.parse().map_err(wrong)?;
+    }
+    if config.cluster_url.scheme().is_none() || config.cluster_url.host().is_none() {
+        let text = format!("`{}` is no address of a server; write it as in `https://HOST:6443`", config.cluster_url);
+        return Err(ClusterError::Access(text));
     }
     if let Some(path) = &access.ca_file {
+        File::open(path).map_err(|error| ClusterError::Access(format!("`{path}`: {error}")))?;
         config.root_cert_file = Some(path.into());
     }
     if let Some(token) = &access.token {
         // As with kubectl, a token given by the user wins over every credential of the context.
         config.auth_info = Default::default();
         config.auth_info.token = Some(token.clone().into());
+    }
+    if access.user.is_none() && !access.groups.is_empty() {
+        return Err(ClusterError::Access("`--kube-as-group` needs the user of `--kube-as-user`".into()));
     }
     if access.user.is_some() {
         config.auth_info.impersonate = access.user.clone();
@@ -107,4 +103,63 @@ async fn config(access: &Access) -> Result<Config, ClusterError> {
     config.default_retry = false;
     config.reset_reader_on_write = true;
     Ok(config)
+}
+
+/// The files as one; none when there is none, as in a pod.
+fn kubeconfig(files: &[PathBuf]) -> Result<Option<Kubeconfig>, ClusterError> {
+    if files.is_empty() {
+        return match Kubeconfig::read() {
+            Ok(kubeconfig) => Ok(Some(kubeconfig).filter(|kubeconfig| !kubeconfig.clusters.is_empty())),
+            Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(KubeconfigError::FindPath) => Ok(None),
+            Err(error) => Err(failed(&error)),
+        };
+    }
+    let mut merged = Kubeconfig::default();
+    for file in files {
+        let read = Kubeconfig::read_from(file);
+        merged = read.and_then(|read| merged.merge(read)).map_err(|error| {
+            let why = match error {
+                KubeconfigError::ReadConfig(error, _) => error.to_string(),
+                error => first_line(&error),
+            };
+            ClusterError::Access(format!("`{}`: {why}", file.display()))
+        })?;
+    }
+    Ok(Some(merged))
+}
+
+/// Fails when the context, or what it names, is not there.
+fn check_context(kubeconfig: &Kubeconfig, access: &Access) -> Result<(), ClusterError> {
+    let known = || kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+    let Some(name) = access.context.as_ref().or(kubeconfig.current_context.as_ref()) else {
+        return Err(ClusterError::Context { problem: "the kubeconfig has no current context".into(), known: known() });
+    };
+    let named = kubeconfig.contexts.iter().find(|context| context.name == *name);
+    let Some(context) = named.and_then(|named| named.context.as_ref()) else {
+        return Err(ClusterError::Context {
+            problem: format!("the kubeconfig has no context `{name}`"),
+            known: known(),
+        });
+    };
+    let lacks = |what: &str, other: &str| {
+        let problem = format!("context `{name}` names the {what} `{other}`, which the kubeconfig lacks");
+        Err(ClusterError::Context { problem, known: known() })
+    };
+    if kubeconfig.clusters.iter().all(|cluster| cluster.name != context.cluster) {
+        return lacks("cluster", &context.cluster);
+    }
+    match &context.user {
+        Some(user) if kubeconfig.auth_infos.iter().all(|known| known.name != *user) => lacks("user", user),
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: &KubeconfigError) -> ClusterError {
+    ClusterError::Access(first_line(error))
+}
+
+/// What is wrong, without the excerpt of a file that holds keys.
+fn first_line(error: &KubeconfigError) -> String {
+    error.to_string().lines().next().unwrap_or_default().replace(": error: ", ": ")
 }

@@ -33,13 +33,24 @@ impl Cluster<'_> {
         let params = ListParams::default().labels(&selector);
         // What helps to explain a failure must not be one itself.
         let tries = self.tries();
-        let listed = self.once(&tries, pods.list(&params)).await.map(|list| list.items).unwrap_or_default();
-        let mut causes: Vec<Cause> = listed.iter().filter_map(waiting).take(MOST).collect();
+        let mut causes: Vec<Cause> = Vec::new();
+        let listed = self.once(&tries, pods.list(&params)).await.map(|list| list.items);
+        let listed = listed.unwrap_or_else(|error| {
+            causes.extend(unlisted(&error, "pods"));
+            Vec::new()
+        });
+        causes.extend(listed.iter().filter_map(waiting).take(MOST));
         let events: Api<Event> = Api::namespaced(self.client.clone(), &key.namespace);
         let named = listed.iter().filter(|pod| waiting(pod).is_some()).filter_map(|pod| pod.metadata.name.clone());
         for name in std::iter::once(key.name.clone()).chain(named.take(1)) {
             let params = ListParams::default().fields(&format!("involvedObject.name={name},type=Warning"));
-            let mut found = self.once(&tries, events.list(&params)).await.map(|list| list.items).unwrap_or_default();
+            let mut found = match self.once(&tries, events.list(&params)).await {
+                Ok(list) => list.items,
+                Err(error) => {
+                    causes.extend(unlisted(&error, "events"));
+                    break;
+                }
+            };
             found.sort_by_key(|event| {
                 event.metadata.resource_version.as_ref().and_then(|text| text.parse::<u64>().ok())
             });
@@ -51,6 +62,12 @@ impl Cluster<'_> {
         }
         causes
     }
+}
+
+/// That more could be told with another right.
+fn unlisted(error: &kube::Error, what: &str) -> Option<Cause> {
+    let forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
+    forbidden.then(|| Cause { about: what.to_owned(), text: "you may not list them".into() })
 }
 
 /// What a pod waits for; none when all its containers are ready.

@@ -13,6 +13,14 @@ pub enum ClusterError {
     /// There is no usable kubeconfig.
     #[error("no way to the cluster: {0}")]
     Access(String),
+    /// The context is not there, or not whole.
+    #[error("{problem}")]
+    Context {
+        /// What is wrong with it.
+        problem: String,
+        /// The contexts that are there.
+        known: Vec<String>,
+    },
     /// The server does not answer.
     #[error("cannot reach the API server {server}: {cause}")]
     Unreachable {
@@ -107,6 +115,9 @@ impl ClusterError {
             ClusterError::Access(_) => {
                 Some("set KUBECONFIG, or name a file with `--kubeconfig` or a context with `--kube-context`".into())
             }
+            ClusterError::Context { known, .. } => {
+                Some(format!("name one with `--kube-context`: {}", known.join(", ")))
+            }
             ClusterError::Unreachable { .. } | ClusterError::Slow { .. } => {
                 Some("check that `kubectl cluster-info` answers with the same context, or choose another with `--kube-context`".into())
             }
@@ -129,6 +140,17 @@ impl ClusterError {
         ClusterError::Lost { cause: Box::new(self), key: Box::new(key.clone()), done }
     }
 
+    /// What keeps a connection from being prepared: certificates, keys, the `plugin` for credentials.
+    pub(super) fn from_connecting(error: &kube::Error, server: &str, plugin: Option<String>) -> ClusterError {
+        let cause = match (chain(error).find_map(|cause| cause.downcast_ref()), plugin) {
+            (Some(error), Some(plugin)) => format!("plugin `{plugin}`: {}", credentials(error)),
+            (Some(error), None) => credentials(error),
+            // The layers say which file, then what is wrong with it; each repeats the one below.
+            (None, _) => chain(error).nth(1).map_or_else(|| error.to_string(), ToString::to_string),
+        };
+        ClusterError::Credentials { server: server.to_owned(), cause }
+    }
+
     /// Sorts what the client reports; `verb` is what was tried, as in `list ConfigMaps`.
     pub(super) fn from_client(error: kube::Error, server: &str, verb: &str) -> ClusterError {
         let (server, verb) = (server.to_owned(), verb.to_owned());
@@ -138,17 +160,15 @@ impl ClusterError {
             }
             kube::Error::Api(status) if status.code == 403 => ClusterError::Forbidden { verb, message: status.message },
             kube::Error::Api(status) => ClusterError::Server { verb, message: status.message },
-            kube::Error::Auth(error) => ClusterError::Credentials { server, cause: innermost(&error) },
+            kube::Error::Auth(error) => ClusterError::Credentials { server, cause: credentials(&error) },
             kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
                 if let Some(Late(limit)) = chain(&error).find_map(|cause| cause.downcast_ref()) {
                     return ClusterError::Slow { server, seconds: limit.as_secs_f64().round() as u64 };
                 }
                 // An exec plugin fails inside the client's layers.
-                let text = innermost(&error);
-                if chain(&error).any(|cause| cause.is::<AuthError>()) {
-                    ClusterError::Credentials { server, cause: text }
-                } else {
-                    ClusterError::Unreachable { server, cause: text }
+                match chain(&error).find_map(|cause| cause.downcast_ref()) {
+                    Some(error) => ClusterError::Credentials { server, cause: credentials(error) },
+                    None => ClusterError::Unreachable { server, cause: innermost(&error) },
                 }
             }
             other => ClusterError::Server { verb, message: innermost(&other) },
@@ -165,6 +185,16 @@ pub(super) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| error.source())
+}
+
+/// What a plugin says, or what is wrong with it: neither its environment nor its output, which may be a token.
+fn credentials(error: &AuthError) -> String {
+    let AuthError::AuthExecRun { out, .. } = error else { return innermost(error) };
+    let said = String::from_utf8_lossy(&out.stderr);
+    match said.lines().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!("{} ({})", line.trim(), out.status),
+        None => format!("it fails ({})", out.status),
+    }
 }
 
 /// The cause that says most: the last of the chain.

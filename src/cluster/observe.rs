@@ -189,7 +189,7 @@ impl Cluster<'_> {
             Ok(desired) => observation.desired = Some(desired),
             Err(kube::Error::Api(status)) => match status.code {
                 404 => observation.mode = Mode::NoNamespace,
-                403 => {
+                403 if lacks_right(&status) => {
                     observation.desired = observation.live.as_ref().map(|live| laid_over(live, &wanted));
                     observation.mode = Mode::Compared;
                 }
@@ -336,6 +336,11 @@ enum Listing {
 
 pub(super) fn json(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+/// Whether the user lacks a right, in the words of the API server; what admission refuses has the same code.
+fn lacks_right(status: &Status) -> bool {
+    [" cannot patch resource ", " cannot create resource "].iter().any(|text| status.message.contains(text))
 }
 
 /// Fields that others own, from a refusal of server-side apply; those of tools that r8 takes over from are none.

@@ -206,25 +206,6 @@ async fn a_namespace_that_does_not_exist_is_said_and_everything_in_it_is_new() {
 }
 
 #[tokio::test]
-async fn a_way_to_the_cluster_that_does_not_work_is_one_clear_error() {
-    let Some(cluster) = cluster() else { return };
-    let said = |args: &[&str]| {
-        let output = r8(cluster, "default", &[&["diff"], args].concat(), &values("deployment-istio"));
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
-        assert!(output.stdout.is_empty());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    let unreachable = said(&["--kube-apiserver", "https://127.0.0.1:1"]);
-    assert!(unreachable.starts_with("error: cannot reach the API server https://127.0.0.1:1: "), "{unreachable}");
-    let wrong = said(&["--kube-token", "expired"]);
-    assert!(wrong.starts_with("error: the API server https://"), "{wrong}");
-    assert!(wrong.contains("does not accept the credentials"), "{wrong}");
-    let forbidden = said(&["--kube-context", "nobody"]);
-    assert!(forbidden.starts_with("error: cannot read "), "{forbidden}");
-    assert!(forbidden.contains("nobody") && forbidden.contains("\nhint: "), "{forbidden}");
-}
-
-#[tokio::test]
 async fn a_kind_that_is_not_served_is_said_before_anything_else() {
     let Some(cluster) = cluster() else { return };
     let folder = tempfile::tempdir().unwrap();

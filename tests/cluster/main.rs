@@ -1,6 +1,7 @@
 //! r8 against a real API server; see `harness` for which one, and for what is skipped without one.
 
 mod apply;
+mod connect;
 mod delete;
 mod diff;
 mod ground;
@@ -12,6 +13,7 @@ mod proxy;
 mod readme;
 mod recorder;
 mod requests;
+mod rights;
 mod rules;
 mod shares;
 mod shop;
