@@ -248,27 +248,3 @@ async fn an_interruption_ends_the_tries_of_a_write() {
     let ended = running.end().with(130);
     assert_eq!(list(&ended, "not written: "), format!("VirtualService {}/shop", namespace.name));
 }
-
-#[tokio::test]
-async fn two_applies_at_once_keep_the_traffic_rules_and_the_last_writers_objects_stand() {
-    let Some(cluster) = control_plane() else { return };
-    for [one, other] in [
-        [&[("one", 30), ("two", 70)][..], &[("three", 60), ("four", 40)]],
-        [&[("one", 30), ("two", 70)][..], &[("one", 1)]],
-    ] {
-        let namespace = cluster.namespace("both", &[Ask::Ready]).await;
-        let both = [one, other].map(|versions| values("deployment-istio", "blue-green", versions));
-        apply(cluster, &namespace, &[], &both[0]).with(0);
-        let recorder = Recorder::start(cluster, &namespace.name);
-        let changed = both[0].replace("weight: 30", "weight: 50");
-        let running = [&changed, &both[1]].map(|values| start(cluster.r8(), &namespace.name, &FLAGS, values));
-        for ended in running.map(Running::end) {
-            // Whoever finds the other's route in its way stops.
-            assert!(matches!(ended.code, Some(0 | 4 | 6)), "{ended:?}");
-            assert!(!ended.stderr.contains("internal error") && !ended.stderr.contains("panicked"), "{ended:?}");
-        }
-        assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
-        let ended = apply(cluster, &namespace, &[], &both[1]).with(0);
-        assert!(!ended.stderr.contains("error"), "{ended:?}");
-    }
-}

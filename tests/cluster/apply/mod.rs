@@ -6,6 +6,7 @@ mod interrupts;
 mod life;
 mod lost;
 mod refusals;
+mod together;
 mod waiting;
 
 use std::io::Write;
