@@ -115,3 +115,25 @@ fn a_status_of_a_second_before_the_spec_proves_nothing() {
     assert_eq!(state("2026-01-01T00:00:10Z", "2026-01-01T00:00:10Z"), 'u');
     assert_eq!(state("2026-01-01T00:00:10Z", "2026-01-01T00:00:09Z"), 'u');
 }
+
+#[test]
+fn a_status_that_is_the_same_again_follows_the_change_when_others_came_between() {
+    let object = |version: &str, team: &str| {
+        json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+            "metadata": {"name": "a", "uid": "1", "resourceVersion": version, "labels": {"team": team}},
+            "status": {"deploymentMode": "ModelMesh", "conditions": [{"type": "PredictorReady", "status": "True"}],
+                       "modelStatus": {"transitionStatus": "UpToDate", "states": {"activeModelState": "Loaded", "targetModelState": ""}}},
+        })
+    };
+    let state = |seen: Value| {
+        let mut track = Track::default();
+        track.wrote(object("5", "a"), true);
+        track.see(Some(seen));
+        letter(&track.health(false))
+    };
+    assert_eq!(state(object("5", "a")), 'o');
+    // Something else was written.
+    assert_eq!(state(object("7", "b")), 'o');
+    assert_eq!(state(object("7", "a")), 'S');
+}

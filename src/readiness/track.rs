@@ -16,13 +16,13 @@ pub struct Track {
 /// The last write of this run.
 #[derive(Debug, Clone, PartialEq)]
 struct Write {
-    /// The status that stood beside the new spec: that of an older one.
-    status: Value,
+    /// The object just after it: the status beside the new spec is that of an older one.
+    reply: Value,
     /// Generation of the Deployment of Standard mode at that time.
     child: Option<i64>,
     /// Whether the model changed.
     model: bool,
-    /// Whether another status has been seen since.
+    /// Whether a status is known to have been written since.
     moved: bool,
 }
 
@@ -43,7 +43,7 @@ impl Track {
             return;
         }
         if let (Some(write), Some(object)) = (&mut self.write, &object) {
-            write.moved |= object["status"] != write.status;
+            write.moved |= status_was_written(&write.reply, object);
         }
         self.object = object;
     }
@@ -58,7 +58,7 @@ impl Track {
     /// Notes a write of this run: `reply` is the object as the API server stored it, `model` whether its model changed.
     pub fn wrote(&mut self, reply: Value, model: bool) {
         let child = self.child.as_ref().and_then(|child| child["metadata"]["generation"].as_i64());
-        self.write = Some(Write { status: reply["status"].clone(), child, model, moved: false });
+        self.write = Some(Write { reply: reply.clone(), child, model, moved: false });
         if !is_older(Some(&reply), self.object.as_ref()) {
             self.object = Some(reply);
         }
@@ -120,6 +120,23 @@ fn is_older(new: Option<&Value>, newest: Option<&Value>) -> bool {
         (Some(a), Some(b)) if same(a, b) => number(new).zip(number(newest)).is_some_and(|(new, newest)| new < newest),
         _ => false,
     }
+}
+
+/// Whether a status was written between two versions of an object: another one, or the same again with others between
+/// that were not seen, as nobody sees who reads now and then. Then the version is newer, and nothing but the status is.
+fn status_was_written(before: &Value, after: &Value) -> bool {
+    let rest = |object: &Value| {
+        let mut rest = object.clone();
+        rest["status"] = Value::Null;
+        rest["metadata"]["resourceVersion"] = Value::Null;
+        if let Some(entries) = rest["metadata"]["managedFields"].as_array_mut() {
+            entries.retain(|entry| entry["subresource"] != "status");
+        }
+        rest
+    };
+    before["status"] != after["status"]
+        || (before["metadata"]["resourceVersion"] != after["metadata"]["resourceVersion"]
+            && rest(before) == rest(after))
 }
 
 /// Whether the status of an object may have been written after its spec: not in an earlier second.

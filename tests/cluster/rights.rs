@@ -213,8 +213,10 @@ async fn without_the_right_to_watch_a_kind_it_is_read_again_and_again_and_that_i
     for right in rights("apply").iter().filter(|(_, _, verb)| verb == "watch") {
         let namespace = cluster.namespace("unwatched", &[Ask::Ready]).await;
         let user = user(cluster, "unwatched", &[&namespace.name], &without(right)).await;
-        let values = values(environment(&right.1), &["one"], "");
-        let ended = r8(cluster, &user, &namespace.name, &APPLY, &values);
+        let release = |models: &[&str]| values(environment(&right.1), models, "");
+        assert_eq!(r8(cluster, "", &namespace.name, &APPLY, &release(&["one", "two"])).code, Some(0));
+        // A promotion waits for its version, and then until requests have left the other.
+        let ended = r8(cluster, &user, &namespace.name, &APPLY, &release(&["three"]));
         assert_eq!(ended.code, Some(0), "{right:?}: {ended:?}");
         let said = ended.stderr.lines().find_map(|line| line.strip_suffix(" may not be watched: it is read every 2 s"));
         let kind = said.unwrap_or_else(|| panic!("{right:?}: {ended:?}")).to_lowercase();
