@@ -111,13 +111,19 @@ impl Namespace {
         deleted.unwrap_or_else(|error| panic!("{kind} {}/{name}: {error}", self.name));
     }
 
-    /// Replaces the status of an object, as its controller does.
+    /// Replaces the status of an object, as its controller does: again from a fresh reading where another writer came first.
     pub async fn put_status(&self, kind: &str, name: &str, status: &Value) {
-        let mut live = self.get(kind, name).await.unwrap_or_else(|| panic!("{kind} {}/{name} is not there", self.name));
-        live["status"] = status.clone();
-        let object: DynamicObject = serde_json::from_value(live).expect("it was an object");
-        let put = self.objects(kind).replace_status(name, &PostParams::default(), &object).await;
-        put.unwrap_or_else(|error| panic!("status of {kind} {}/{name}: {error}", self.name));
+        loop {
+            let mut live =
+                self.get(kind, name).await.unwrap_or_else(|| panic!("{kind} {}/{name} is not there", self.name));
+            live["status"] = status.clone();
+            let object: DynamicObject = serde_json::from_value(live).expect("it was an object");
+            match self.objects(kind).replace_status(name, &PostParams::default(), &object).await {
+                Ok(_) => return,
+                Err(kube::Error::Api(refused)) if refused.is_conflict() => {}
+                Err(error) => panic!("status of {kind} {}/{name}: {error}", self.name),
+            }
+        }
     }
 }
 
