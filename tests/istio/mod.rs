@@ -222,5 +222,5 @@ fn istio_sends_requests_where_r8_means_them_to_go() {
             .map(|mirror| (index_of(mirror["host"].as_str().unwrap()), mirror["percent"].as_f64().unwrap() as u64));
         assert_eq!(mirrors.collect::<BTreeMap<_, _>>(), expected.mirrored, "{place}: {answer:#}");
     });
-    assert!(checked > 500 && asked.len() > 150, "{} of {checked} routes differ", asked.len());
+    assert!(checked > 500 && asked.len() > 100, "{} of {checked} routes are routes of their own", asked.len());
 }
