@@ -69,18 +69,59 @@ fn versions_changed_in_place_keep_their_shares_while_they_serve() {
     all_orders(&World::new(Some(&before), &wanted, Goal::default()));
 }
 
+/// Deployments of which some are stopped before new pods start: image, weight, and whether that is so.
+fn recreated(versions: &[(&str, u32, bool)]) -> Release {
+    let entries: Vec<String> = versions
+        .iter()
+        .map(|(image, weight, recreate)| {
+            let strategy = if *recreate { "Recreate" } else { "RollingUpdate" };
+            format!(
+                "  - image: {image}\n    weight: {weight}\n    deploymentSpecification:\n      spec:\n        strategy: {{type: \
+                 {strategy}}}\n        selector: {{matchLabels: {{app: x}}}}\n        template: {{metadata: {{labels: {{app: x}}}}, \
+                 spec: {{containers: [{{name: x, image: {image}}}]}}}}\n"
+            )
+        })
+        .collect();
+    Release::parse(&format!(
+        "environment: deployment-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n{}",
+        entries.concat()
+    ))
+}
+
 #[test]
 fn a_change_that_interrupts_waits_until_requests_have_left() {
-    let recreate = |image: &str| {
-        format!(
-            "environment: deployment-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n  \
-             - {{image: one, weight: 50}}\n  - image: {image}\n    weight: 50\n    deploymentSpecification:\n      spec:\n        \
-             strategy: {{type: Recreate}}\n        selector: {{matchLabels: {{app: x}}}}\n        template: {{metadata: {{labels: {{app: \
-             x}}}}, spec: {{containers: [{{name: x, image: {image}}}]}}}}\n"
-        )
+    for (before, wanted) in [
+        (&[("a", 50, false), ("b", 50, true)][..], &[("a", 50, false), ("c", 50, true)][..]),
+        // Beside one that is changed in place, and one that goes.
+        (&[("a", 50, false), ("b", 50, true)], &[("d", 50, false), ("c", 50, true)]),
+        (&[("a", 50, true), ("b", 50, false)], &[("c", 1, true)]),
+        // Several, one after the other.
+        (&[("a", 50, true), ("b", 50, true)], &[("c", 50, true), ("d", 50, true)]),
+        (&[("a", 50, true), ("b", 30, true), ("e", 20, false)], &[("c", 50, true), ("d", 30, true), ("e", 20, false)]),
+        // The only one that there is: r8 warns.
+        (&[("a", 1, true)], &[("c", 1, true)]),
+    ] {
+        let (before, wanted) = (recreated(before), recreated(wanted));
+        let ends = all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+        assert!(ends.contains(&Outcome::Done), "{ends:?}");
+        let goal = Goal { wait: false, ..Goal::default() };
+        let ends = all_orders(&World::new(Some(&before), &wanted, goal));
+        assert!(ends.iter().all(|end| matches!(end, Outcome::Remains(..))), "{ends:?}");
+    }
+}
+
+#[test]
+fn versions_under_new_names_take_over_when_the_old_ones_stop() {
+    let named = |names: &[&str]| {
+        let entries = names.iter().map(|name| format!("  - {{metadata: {{name: {name}}}, image: x, weight: 1}}\n"));
+        Release::parse(&format!(
+            "environment: deployment-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n{}",
+            entries.collect::<String>()
+        ))
     };
-    let (before, wanted) = (Release::parse(&recreate("two")), Release::parse(&recreate("three")));
-    all_orders(&World::new(Some(&before), &wanted, Goal::default()));
+    for (before, wanted) in [(&["a"][..], &["b"][..]), (&["a"], &["b", "c"]), (&["a", "b"], &["b", "c"])] {
+        all_orders(&World::new(Some(&named(before)), &named(wanted), Goal::default()));
+    }
 }
 
 #[test]
@@ -146,6 +187,19 @@ fn what_is_as_it_is_wanted_is_not_touched() {
     let before = release("kserve-standard", "blue-green", &[("a", 30), ("b", 70)]);
     let ends = all_orders(&World::new(Some(&before), &before, Goal::default()));
     assert_eq!(ends, [Outcome::Done]);
+}
+
+#[test]
+fn what_is_as_it_is_wanted_is_waited_for_without_a_write() {
+    let before = release("kserve-standard", "blue-green", &[("a", 30), ("b", 70)]);
+    let mut world = World::new(Some(&before), &before, Goal::default());
+    world.start = Start::OneDown;
+    let ends = all_orders(&world);
+    let late = |end: &Outcome| *end == Outcome::NotReady(vec![1]);
+    assert!(ends.contains(&Outcome::Done) && ends.iter().any(late), "{ends:?}");
+    let mut world = World::new(Some(&before), &before, Goal { wait: false, ..Goal::default() });
+    world.start = Start::OneDown;
+    assert_eq!(all_orders(&world), [Outcome::Remains(vec![1], Vec::new())]);
 }
 
 #[test]

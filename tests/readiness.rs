@@ -137,3 +137,36 @@ fn a_status_that_is_the_same_again_follows_the_change_when_others_came_between()
     assert_eq!(state(object("7", "b")), 'o');
     assert_eq!(state(object("7", "a")), 'S');
 }
+
+/// A new image of a model whose address stays: KServe's Deployment says nothing of it until its generation grows.
+#[test]
+fn an_address_that_was_there_before_proves_no_new_model() {
+    let object = |version: &str, image: &str| {
+        json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+            "metadata": {"name": "a", "uid": "1", "resourceVersion": version},
+            "spec": {"predictor": {"model": {"storageUri": "s3://m/one", "image": image}}},
+            "status": {"deploymentMode": "Standard", "conditions": [{"type": "Ready", "status": "True"}]},
+        })
+    };
+    let child = |generation: u64, uri: &str| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-predictor", "generation": generation},
+            "spec": {"replicas": 1, "template": {"metadata": {"annotations":
+                {"internal.serving.kserve.io/storage-initializer-sourceuri": uri}}}},
+            "status": {"observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+                       "conditions": [{"type": "Available", "status": "True"}]},
+        })
+    };
+    let mut track = Track::new(Some(object("4", "one")));
+    track.see_child(Some(child(1, "s3://m/one")));
+    track.wrote(object("5", "two"), true);
+    assert_eq!(letter(&track.health(false)), 'o');
+    track.see_child(Some(child(2, "s3://m/one")));
+    assert_eq!(letter(&track.health(false)), 'S');
+    // An address that is new is a proof by itself, though the Deployment was not seen before.
+    let mut track = Track::new(None);
+    track.wrote(object("5", "two"), true);
+    track.see_child(Some(child(1, "s3://m/one")));
+    assert_eq!(letter(&track.health(false)), 'S');
+}

@@ -16,6 +16,7 @@ use super::{Done, connect, diff, prepare};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
 use crate::manifest::ObjectKey;
 use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen};
+use crate::readiness::Settled;
 use crate::route::{Share, shares};
 
 /// Exit codes beside those of [`Failure`].
@@ -147,7 +148,7 @@ async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize
 impl Finished {
     fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
         let again = again(release);
-        let wrote = !self.seen.done.is_empty() || !self.doubtful.is_empty();
+        let wrote = self.seen.has_written() || !self.doubtful.is_empty();
         let code = match &self.end {
             Ok(End::Outcome(Outcome::Done)) => 0,
             Ok(End::Outcome(Outcome::Remains(unsettled, stay))) => {
@@ -308,7 +309,7 @@ impl Finished {
                 let causes: Vec<String> = causes.map(|cause| format!("{}: {}", cause.about, cause.text)).collect();
                 json!({
                     "name": member.name, "index": member.index, "weight": member.index.map(|_| member.weight),
-                    "serving": health.serving, "settled": settled[index] || self.plan.changes_nothing(),
+                    "serving": health.serving, "settled": settled[index] || (self.plan.changes_nothing() && health.settled == Settled::Unproven),
                     "failed": health.failed, "why": health.why, "causes": causes,
                 })
             })

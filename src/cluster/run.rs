@@ -37,6 +37,8 @@ pub struct Run<'a> {
     /// The newest live route.
     route: Option<Value>,
     follow: Follow,
+    /// Whether anything is followed: who has nothing to do and nothing to wait for needs no news.
+    follows: bool,
     /// Objects told since a list began, by kind and namespace.
     fresh: BTreeMap<(String, String), BTreeSet<ObjectKey>>,
     polls: bool,
@@ -78,6 +80,7 @@ impl<'a> Run<'a> {
             tracks: tracks.collect(),
             route: None,
             follow: Follow::new(),
+            follows: false,
             fresh: BTreeMap::new(),
             polls: false,
             blind: false,
@@ -115,15 +118,17 @@ impl<'a> Run<'a> {
     ///
     /// What a request can fail with; what has been written stands in [`Run::seen`].
     pub async fn run(&mut self, stop: &mut watch::Receiver<bool>) -> Result<End, ClusterError> {
-        if !self.plan.changes_nothing() {
-            self.start_following()?;
-        }
         loop {
             self.look();
             if *stop.borrow() {
                 return Ok(End::Interrupted);
             }
-            let done = match next(self.plan, &self.seen) {
+            let next = next(self.plan, &self.seen);
+            if !self.follows && !matches!(next, Next::End(_)) {
+                self.start_following()?;
+                self.follows = true;
+            }
+            let done = match next {
                 // Before somebody is called late, whoever could not be watched is read.
                 Next::End(Outcome::NotReady(_)) if self.blind => {
                     self.blind = false;
@@ -174,7 +179,7 @@ impl<'a> Run<'a> {
                 self.seen.since[index] = self.seen.now;
             }
         }
-        if self.plan.changes_nothing() {
+        if !self.follows {
             return;
         }
         let settled = self.plan.settled(&self.seen);
@@ -196,7 +201,9 @@ impl<'a> Run<'a> {
             }
         }
         if let Some(route) = &self.route {
-            self.seen.follows = self.plan.is_followed(&self.seen, route);
+            let follows = self.plan.is_followed(&self.seen, route);
+            let since = self.seen.follows.unwrap_or(self.seen.now);
+            self.seen.follows = follows.then_some(since);
         }
     }
 }

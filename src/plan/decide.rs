@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::member::members;
+use super::member::{members, yielding};
 use super::{
     Action, Change, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step, Warning,
     refusal,
 };
 use crate::diff::Pair;
 use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
-use crate::route::{Route, is_split, shares};
+use crate::route::{Route, shares};
 
 /// What a release wants: its objects, the route with all versions ready among them, and the route with its weights open.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,8 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         }
     }));
     let weights = wanted.route.as_ref().map(Route::wanted).unwrap_or_default();
-    let members = members(&changes, observed, live_route, weights);
+    let mut members = members(&changes, observed, live_route, weights);
+    yielding(&mut members, live_route, wanted.route.is_some() && !leaves_route);
     let target = wanted.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
     let traffic = shifts(live_route, target.as_ref().map(|manifest| &manifest.object));
     let mut refusals: Vec<Refusal> = changes
@@ -74,13 +75,8 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     }
     refusals.extend(environment(&changes, observed));
     let mut warnings: Vec<Warning> = Vec::new();
-    let movable = live_route.is_some_and(is_split);
-    for member in members.iter().filter(|member| member.interrupts && member.routed) {
-        let others = members.iter().any(|other| other.routed && other.name != member.name);
-        if !(movable && others) {
-            warnings.push(Warning::Interrupted(member.name.clone()));
-        }
-    }
+    let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
+    warnings.extend(interrupted.map(|member| Warning::Interrupted(member.name.clone())));
     warnings.extend(moved(&changes));
     let steps = steps(&changes, &traffic);
     let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();

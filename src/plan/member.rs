@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Action, Change, Observed};
 use crate::manifest::{ObjectKey, Role};
 use crate::readiness::{Health, Track};
-use crate::route::{Destination, destinations};
+use crate::route::{Destination, destinations, is_split, without};
 
 /// One version.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,9 @@ pub struct Member {
     pub model: bool,
     /// Whether the change is known to interrupt it.
     pub interrupts: bool,
+    /// Whether its share moves to others before its change interrupts it; if it has a share and this is not so, requests
+    /// fail while it is replaced.
+    pub yields: bool,
 }
 
 /// Fields of a predictor that say how often a model is there, not which one.
@@ -65,6 +68,7 @@ pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&V
                 changed: changes.iter().any(|change| written(&change)),
                 model: changes.iter().any(|change| is_new_model(change)),
                 interrupts: changes.iter().any(|change| interrupts(change)),
+                yields: false,
                 objects,
             }
         })
@@ -79,9 +83,21 @@ pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&V
             changed: false,
             model: false,
             interrupts: false,
+            yields: false,
         });
     }
     members
+}
+
+/// Marks the members whose share can move before their change interrupts them.
+pub(super) fn yielding(members: &mut [Member], before: Option<&Value>, writes_route: bool) {
+    let Some(before) = before.filter(|route| writes_route && is_split(route)) else { return };
+    let yields = |member: &Member| {
+        let others = members.iter().any(|other| other.routed && other.name != member.name);
+        member.interrupts && member.routed && others && without(before, &|place| member.is(place)).is_some()
+    };
+    let found: Vec<bool> = members.iter().map(yields).collect();
+    members.iter_mut().zip(found).for_each(|(member, yields)| member.yields = yields);
 }
 
 impl Member {
@@ -141,12 +157,24 @@ fn left(observed: &Observed, places: &[Destination], wanted: &[Member]) -> Vec<V
                     && (&other.namespace, &other.name) == (&key.namespace, &key.name)
             }
         };
-        let objects: Vec<ObjectKey> = observed.left.keys().filter(same).cloned().collect();
+        let mut objects: Vec<ObjectKey> = observed.left.keys().filter(same).cloned().collect();
+        let selects = |(other, object): &(&ObjectKey, &Value)| {
+            let pods = &object["spec"]["template"]["metadata"]["labels"];
+            other.kind == "Deployment" && other.namespace == key.namespace && selects(&observed.left[key], pods)
+        };
+        let selected = observed.left.iter().filter(selects).map(|(other, _)| other.clone());
+        objects.extend(selected.filter(|other| !objects.contains(other)).collect::<Vec<_>>());
         if !found.contains(&objects) {
             found.push(objects);
         }
     }
     found
+}
+
+/// Whether a Service sends requests to pods with these labels.
+fn selects(service: &Value, labels: &Value) -> bool {
+    let selector = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty());
+    selector.is_some_and(|selector| selector.iter().all(|(key, value)| labels[key] == *value))
 }
 
 fn is_new_model(change: &Change) -> bool {

@@ -44,8 +44,8 @@ pub struct Seen {
     pub not_in_force: Option<String>,
     /// Whether the Iter8 controller took the route after the plan was made.
     pub controller: bool,
-    /// Whether the controller's route says what the routemap says.
-    pub follows: bool,
+    /// Since when the controller's route says what the routemap says; none while it does not.
+    pub follows: Option<Duration>,
     /// Whether the controller has been made to forget the routemap that goes.
     pub silenced: bool,
     /// Whether what ties the route to that routemap has been removed.
@@ -111,12 +111,17 @@ pub enum Outcome {
 pub fn next(plan: &Plan, seen: &Seen) -> Next {
     let state = State { plan, seen };
     if plan.changes_nothing() {
-        return Next::End(Outcome::Done);
+        return state.unchanged();
     }
-    if let Some(write) = state.relief() {
-        return Next::Route(write);
+    let steps = state.relief().or_else(|| state.writes()).or_else(|| state.wait()).or_else(|| state.route());
+    steps.unwrap_or_else(|| state.prune())
+}
+
+impl Seen {
+    /// Whether anything has been written or deleted.
+    pub fn has_written(&self) -> bool {
+        !self.done.is_empty() || self.routed != Routed::AsBefore || self.silenced || self.untied
     }
-    state.writes().or_else(|| state.wait()).or_else(|| state.route()).unwrap_or_else(|| state.prune())
 }
 
 struct State<'a> {
@@ -148,13 +153,16 @@ impl State<'_> {
     }
 
     fn settled(&self, index: usize) -> bool {
-        let Some(health) = self.seen.health.get(index) else { return false };
-        self.is_written(index)
-            && match health.settled {
-                Settled::Yes => true,
-                Settled::No => false,
-                Settled::Unproven => self.plan.goal.wait && self.seen.now >= self.proof_ends(index),
-            }
+        self.is_written(index) && self.is_sound(index)
+    }
+
+    /// Whether what serves is the spec that is stored now, be it one that has still to be replaced.
+    fn is_sound(&self, index: usize) -> bool {
+        self.seen.health.get(index).is_some_and(|health| match health.settled {
+            Settled::Yes => true,
+            Settled::No => false,
+            Settled::Unproven => self.plan.goal.wait && self.seen.now >= self.proof_ends(index),
+        })
     }
 
     /// When a status that nothing proves counts.

@@ -44,6 +44,8 @@ pub(super) struct Beside<'a> {
     pub follows: bool,
     /// Whether the Deployment changed since the spec was written.
     pub child_follows: bool,
+    /// Whether the Deployment had the model's address already when the spec was written: then it proves nothing.
+    pub held: bool,
     /// Whether the last write changed the model.
     pub model: bool,
     /// Whether Knative's API is served.
@@ -79,7 +81,8 @@ fn standard(object: &Value, beside: &Beside<'_>) -> Health {
     let unfinished = deployment::unfinished(child);
     let holds = holds(object, child);
     let done = serving && unfinished.is_none() && is_true(object, "Ready") && holds != Some(false);
-    let settled = settled(done, beside.child_follows || (holds == Some(true) && beside.model), true);
+    let proven = beside.child_follows || (holds == Some(true) && beside.model && !beside.held);
+    let settled = settled(done, proven, !beside.model);
     let name = child["metadata"]["name"].as_str().unwrap_or_default();
     let why = match unfinished {
         Some(text) => format!("Deployment {name}: {text}"),
@@ -173,7 +176,7 @@ fn failure(object: &Value) -> Option<String> {
 ///
 /// KServe notes the address of the model in the pods' annotations
 /// (`internal.serving.kserve.io/storage-initializer-sourceuri`, `pkg/constants/constants.go`).
-fn holds(object: &Value, child: &Value) -> Option<bool> {
+pub(super) fn holds(object: &Value, child: &Value) -> Option<bool> {
     const SOURCE: &str = "internal.serving.kserve.io/storage-initializer-sourceuri";
     let wanted = object["spec"]["predictor"]["model"]["storageUri"].as_str()?;
     let found = child["spec"]["template"]["metadata"]["annotations"][SOURCE].as_str()?;

@@ -20,6 +20,8 @@ struct Write {
     reply: Value,
     /// Generation of the Deployment of Standard mode at that time.
     child: Option<i64>,
+    /// Whether that Deployment had the model already that is wanted now.
+    held: bool,
     /// Whether the model changed.
     model: bool,
     /// Whether a status is known to have been written since.
@@ -58,7 +60,8 @@ impl Track {
     /// Notes a write of this run: `reply` is the object as the API server stored it, `model` whether its model changed.
     pub fn wrote(&mut self, reply: Value, model: bool) {
         let child = self.child.as_ref().and_then(|child| child["metadata"]["generation"].as_i64());
-        self.write = Some(Write { reply: reply.clone(), child, model, moved: false });
+        let held = self.child.as_ref().is_some_and(|child| inference::holds(&reply, child) == Some(true));
+        self.write = Some(Write { reply: reply.clone(), child, held, model, moved: false });
         if !is_older(Some(&reply), self.object.as_ref()) {
             self.object = Some(reply);
         }
@@ -100,14 +103,17 @@ impl Track {
     fn beside(&self, object: &Value, knative: bool) -> Beside<'_> {
         let generation = |child: &Value| child["metadata"]["generation"].as_i64();
         let child = self.child.as_ref();
-        let (follows, child_follows, model) = match &self.write {
-            Some(write) => (write.moved, child.and_then(generation) != write.child, write.model),
+        match &self.write {
+            Some(write) => {
+                let child_follows = child.and_then(generation) != write.child;
+                Beside { child, follows: write.moved, child_follows, held: write.held, model: write.model, knative }
+            }
             None => {
                 let follows = status_is_newer(object, object);
-                (follows, child.is_some_and(|child| follows || status_is_newer(object, child)), false)
+                let child_follows = child.is_some_and(|child| follows || status_is_newer(object, child));
+                Beside { child, follows, child_follows, held: false, model: false, knative }
             }
-        };
-        Beside { child, follows, child_follows, model, knative }
+        }
     }
 }
 

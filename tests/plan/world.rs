@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use r8::manifest::{Manifests, ObjectKey, Role};
 use r8::plan::{
-    self, Action, Goal, Next, Observation, Observed, Outcome, Plan, RouteWrite, Routed, Seen, Wanted, next, plan,
+    self, Action, Goal, Next, Observation, Observed, Outcome, Plan, RouteWrite, Routed, Seen, Wanted, Warning, next,
+    plan,
 };
 use r8::readiness::{Health, Settled};
 use r8::render::{ApiVersion, Options, Routing, render};
@@ -44,6 +45,8 @@ pub enum Start {
     Calm,
     /// A route that is written is never in force.
     NeverInForce,
+    /// The last version does not serve.
+    OneDown,
 }
 
 /// A world before anything happens in it.
@@ -106,7 +109,11 @@ impl World {
             let created = |key: &ObjectKey| self.plan.change(key).is_some_and(|change| change.action == Action::Create);
             !member.objects.iter().any(created)
         };
-        let health = members.iter().map(|member| if exists(member) { settled() } else { Health::absent() }).collect();
+        let state = |member| if exists(member) { settled() } else { Health::absent() };
+        let mut health: Vec<Health> = members.iter().map(state).collect();
+        if let (Start::OneDown, Some(last)) = (self.start, health.last_mut()) {
+            *last = down();
+        }
         Moment {
             seen: Seen {
                 health,
@@ -153,12 +160,22 @@ impl World {
         shares
     }
 
+    /// Whether what serves is the spec that is stored: of a version that has still to be written, the old one.
     fn is_settled(&self, moment: &Moment, index: usize) -> bool {
+        let unproven = moment.seen.now >= moment.seen.since[index] + self.plan.goal.settle;
+        match moment.seen.health[index].settled {
+            Settled::Yes => true,
+            Settled::No => false,
+            Settled::Unproven => unproven && self.plan.goal.wait,
+        }
+    }
+
+    fn is_written(&self, moment: &Moment, index: usize) -> bool {
         let written = |key: &ObjectKey| {
             let change = self.plan.change(key);
             change.is_none_or(|change| change.action == Action::Unchanged) || moment.seen.done.contains_key(key)
         };
-        moment.seen.health[index].settled == Settled::Yes && self.plan.members[index].objects.iter().all(written)
+        self.plan.members[index].objects.iter().all(written)
     }
 
     fn fail(&self, moment: &Moment, rule: &str) -> ! {
@@ -175,7 +192,8 @@ impl World {
         for (index, member) in self.plan.members.iter().enumerate() {
             let keeps =
                 member.index.is_some() && member.weight > 0 && serving(index) && !self.is_settled(moment, index);
-            if keeps && old[index] > 0.0 && new[index] == 0.0 && !self.interrupts(moment) {
+            let yields = member.yields && !self.is_written(moment, index);
+            if keeps && old[index] > 0.0 && new[index] == 0.0 && !yields {
                 self.fail(moment, &format!("rule 2: {} serves and loses its share", member.name));
             }
         }
@@ -185,21 +203,13 @@ impl World {
             }
             let nothing = (0..new.len()).all(|other| !serving(other));
             let primary = self.plan.members[index].index == Some(0) && nothing;
-            // What others gave up when they were taken out for an interrupting write comes back too.
-            let lent = matches!(&moment.seen.routed, Routed::Without(_)) && serving(index);
-            if !(serving(index) && (freed || lent || self.interrupts(moment))) && !primary {
+            if !(primary || serving(index) && freed) {
                 self.fail(
                     moment,
                     &format!("rule 1: {} gets {} instead of {}", self.plan.members[index].name, new[index], old[index]),
                 );
             }
         }
-    }
-
-    /// Whether a write that interrupts a version is still to come: then its share moves first.
-    fn interrupts(&self, moment: &Moment) -> bool {
-        let open = |member: &plan::Member| member.objects.iter().any(|key| !moment.seen.done.contains_key(key));
-        self.plan.members.iter().any(|member| member.interrupts && open(member))
     }
 
     /// Every order of events from this moment; gives the ways in which it ended.
@@ -267,6 +277,9 @@ impl World {
             return Vec::new();
         }
         let mut all = vec![("settled", settled()), ("down", down()), ("failed", failed(now.serving))];
+        if self.plan.members[index].name.ends_with('0') {
+            all.push(("not proven", unproven()));
+        }
         all.retain(|(_, health)| health != now);
         all
     }
@@ -292,10 +305,17 @@ impl World {
             if !member.objects.iter().any(|key| keys.contains(key)) {
                 continue;
             }
-            let others = (0..shares.len())
-                .any(|other| other != index && moment.seen.health[other].serving && shares[other] > 0.0);
-            if member.interrupts && shares[index] > 0.0 && others && self.plan.warnings.is_empty() {
+            let warned = Warning::Interrupted(member.name.clone());
+            if member.interrupts && shares[index] > 0.0 && !self.plan.warnings.contains(&warned) {
                 self.fail(moment, &format!("rule 2: {} is interrupted with requests", member.name));
+            }
+            let broken = |other: &usize| {
+                let other = (*other, &self.plan.members[*other]);
+                let counts = other.0 != index && other.1.yields && other.1.weight > 0;
+                counts && self.is_written(moment, other.0) && moment.seen.health[other.0].failed.is_some()
+            };
+            if member.yields && (0..shares.len()).any(|other| broken(&other)) {
+                self.fail(moment, &format!("{} is interrupted after another one has failed", member.name));
             }
             if member.interrupts && shares[index] == 0.0 {
                 self.check_free(moment, index);
@@ -311,6 +331,9 @@ impl World {
     }
 
     fn write_route(&self, moment: &mut Moment, write: &RouteWrite) {
+        if self.plan.changes_nothing() {
+            self.fail(moment, "nothing changes, and the route is written");
+        }
         let new = match write {
             RouteWrite::Without(out) => self.plan.previous_without(out).unwrap(),
             RouteWrite::Wanted(weights) => self.plan.route.as_ref().unwrap().at(weights).unwrap().object,
@@ -330,10 +353,10 @@ impl World {
             RouteWrite::Without(out) => Routed::Without(out.clone()),
             RouteWrite::Wanted(weights) => Routed::Wanted(weights.clone()),
         };
-        if let Some(route) = &self.plan.route {
+        if let (Some(route), RouteWrite::Wanted(_)) = (&self.plan.route, write) {
             moment.seen.done.insert(route.key().clone(), moment.seen.now);
         }
-        moment.seen.in_force = (self.start == Start::Calm).then_some(moment.seen.now);
+        moment.seen.in_force = (self.start != Start::NeverInForce).then_some(moment.seen.now);
     }
 
     fn delete(&self, moment: &mut Moment, keys: &[ObjectKey]) {
@@ -358,9 +381,25 @@ impl World {
         }
     }
 
-    /// Traffic rule 2: who waits has no version in the split that does not serve while another one does.
+    /// Traffic rule 2: who waits has no version in the split that does not serve while another one does; when none of
+    /// the split does, neither does one that it came from, and nothing that is wanted is settled.
     fn check_relief(&self, moment: &Moment) {
+        if self.plan.changes_nothing() {
+            return;
+        }
         let Some(route) = &moment.route else { return };
+        let shares = self.shares(Some(route));
+        let serves = |index: usize| moment.seen.health[index].serving;
+        let before = !matches!(moment.seen.routed, Routed::Wanted(_));
+        if before && !(0..shares.len()).any(|index| shares[index] > 0.0 && serves(index)) {
+            for (index, member) in self.plan.members.iter().enumerate() {
+                let settled = self.is_written(moment, index) && self.is_settled(moment, index);
+                let saves = member.index.is_some() && member.weight > 0 && settled;
+                if saves || (member.routed && serves(index)) {
+                    self.fail(moment, &format!("rule 2: {} serves, and all requests fail", member.name));
+                }
+            }
+        }
         let rules = route["spec"]["http"].as_array().or(route["spec"]["rules"].as_array()).unwrap();
         let key = if route["spec"]["http"].is_array() { "route" } else { "backendRefs" };
         for rule in rules {
@@ -420,6 +459,10 @@ pub fn all_orders(world: &World) -> Vec<Outcome> {
 
 fn settled() -> Health {
     Health { serving: true, settled: Settled::Yes, failed: None, why: String::new() }
+}
+
+fn unproven() -> Health {
+    Health { settled: Settled::Unproven, why: "old?".into(), ..settled() }
 }
 
 fn serving() -> Health {

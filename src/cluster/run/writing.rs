@@ -102,10 +102,13 @@ impl Run<'_> {
             Err(error) => return Err(self.doubt(&key, error)),
         };
         (self.cluster.say)(News::Routed(&stored));
-        self.seen.done.insert(key, self.start.elapsed());
         self.seen.routed = match write {
+            // The route that was there before is no object of the release that is done.
             RouteWrite::Without(out) => Routed::Without(out),
-            RouteWrite::Wanted(weights) => Routed::Wanted(weights),
+            RouteWrite::Wanted(weights) => {
+                self.seen.done.insert(key, self.start.elapsed());
+                Routed::Wanted(weights)
+            }
         };
         self.seen.in_force = None;
         self.see_route(Some(stored));

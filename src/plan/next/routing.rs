@@ -12,11 +12,11 @@ const CONTROLLER_FOLLOWS: Duration = Duration::from_secs(30);
 
 impl State<'_> {
     /// Traffic rule 2: the write that takes requests from a version that stopped serving, or gives them back.
-    pub(super) fn relief(&self) -> Option<RouteWrite> {
+    pub(super) fn relief(&self) -> Option<Next> {
         if !self.writes_route() {
             return None;
         }
-        match &self.seen.routed {
+        let write = match &self.seen.routed {
             Routed::Wanted(weights) => {
                 let live = self.of_weights(weights);
                 let index = |member: &usize| self.member(*member).index;
@@ -31,10 +31,20 @@ impl State<'_> {
             }
             Routed::AsBefore => self.relieved(&BTreeSet::new()),
             Routed::Without(gone) => self.relieved(gone),
-        }
+        };
+        write.map(Next::Route).or_else(|| self.rescue())
     }
 
-    pub(super) fn relieved(&self, gone: &BTreeSet<usize>) -> Option<RouteWrite> {
+    /// When nothing serves any more of what was routed before, what is settled gets everything at once.
+    fn rescue(&self) -> Option<Next> {
+        let was = !matches!(self.seen.routed, Routed::Wanted(_)) && !self.is_first();
+        let mut routed = (0..self.plan.members.len()).filter(|index| self.member(*index).routed).peekable();
+        let lost = routed.peek().is_some() && !routed.any(|index| self.serving(index));
+        let saves = |index: usize| self.member(index).weight > 0 && self.settled(index);
+        (was && lost && self.wanted().any(saves)).then(|| self.write_wanted()).flatten()
+    }
+
+    fn relieved(&self, gone: &BTreeSet<usize>) -> Option<RouteWrite> {
         let routed: BTreeSet<usize> = (0..self.plan.members.len()).filter(|at| self.member(*at).routed).collect();
         let stays_out = |index: &usize| {
             if gone.contains(index) {
@@ -44,12 +54,19 @@ impl State<'_> {
                 !self.serving(*index)
             }
         };
-        let out: BTreeSet<usize> = routed.iter().copied().filter(stays_out).collect();
+        let serves = |index: &usize| self.serving(*index);
+        let mut out: BTreeSet<usize> = routed.iter().copied().filter(stays_out).collect();
+        if !routed.difference(&out).any(serves) {
+            // Whatever else serves is better than nothing.
+            out = routed.iter().copied().filter(|index| !self.serving(*index)).collect();
+        }
+        // What takes every request that nothing else takes stays, whatever its state.
+        out.retain(|index| self.can_do_without(&BTreeSet::from([*index])));
         // When all are settled the wanted route comes next: nothing is given back before it.
         if out.is_subset(gone) && self.unsettled().is_empty() {
             return None;
         }
-        let left = routed.difference(&out).any(|index| self.serving(*index));
+        let left = routed.difference(&out).any(serves);
         (out != *gone && left && self.can_do_without(&out)).then_some(RouteWrite::Without(out))
     }
 
@@ -109,13 +126,16 @@ impl State<'_> {
         if self.going().is_empty() && self.seen.routed == Routed::AsBefore {
             return None;
         }
-        let Some(since) = self.seen.in_force else {
-            if self.seen.now >= self.plan.goal.timeout {
-                return Some(Next::End(Outcome::NotInForce));
-            }
-            return Some(Next::Watch(self.plan.goal.timeout));
-        };
-        self.drain(since)
+        match self.seen.in_force {
+            Some(since) => self.drain(since),
+            None => Some(self.until_in_force()),
+        }
+    }
+
+    /// Waits until the live route is in force; past the deadline, ends.
+    pub(super) fn until_in_force(&self) -> Next {
+        let deadline = self.plan.goal.timeout;
+        if self.seen.now >= deadline { Next::End(Outcome::NotInForce) } else { Next::Watch(deadline) }
     }
 
     pub(super) fn drain(&self, since: Duration) -> Option<Next> {
@@ -135,9 +155,9 @@ impl State<'_> {
 
     /// Waits until the controller's route says what the routemap says.
     pub(super) fn followed(&self) -> Option<Next> {
-        if self.seen.follows {
-            let since = self.seen.in_force.unwrap_or_default();
-            let drained = since + self.plan.goal.drain;
+        if let Some(follows) = self.seen.follows {
+            let Some(since) = self.seen.in_force else { return Some(self.until_in_force()) };
+            let drained = since.max(follows) + self.plan.goal.drain;
             let going = self.going();
             let leaves = self.plan.members.iter().any(|member| {
                 member.index.is_none() && member.routed && member.objects.iter().any(|key| going.contains(key))

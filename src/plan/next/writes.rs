@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Next, RouteWrite, Routed, State};
 use crate::manifest::{ObjectKey, Role};
-use crate::route::is_split;
 
 impl State<'_> {
     /// Versions and support; a version that its change interrupts waits until requests have left it.
@@ -27,48 +26,50 @@ impl State<'_> {
         for index in interrupted {
             if self.is_written(index) {
                 // One after the other: the next one needs this one's help.
-                if !self.settled(index) && self.seen.health.get(index).is_some_and(|health| health.failed.is_none()) {
-                    return self.until_deadline();
+                if !self.settled(index) && (self.member(index).weight > 0 || self.has_not_failed(index)) {
+                    return Some(self.until_sound(&[index]));
                 }
                 continue;
             }
-            if let Some(first) = self.free(index) {
-                return Some(first);
+            if !self.plan.goal.wait {
+                // Requests leave it only in time: it remains as it is.
+                continue;
             }
-            return Some(Next::Write(
-                self.member(index).objects.iter().filter(|key| !self.is_done(key)).cloned().collect(),
-            ));
+            return Some(self.free(index).unwrap_or_else(|| {
+                let objects = self.member(index).objects.iter();
+                Next::Write(objects.filter(|key| !self.is_done(key)).cloned().collect())
+            }));
         }
         None
     }
 
     /// Whether a member's share has to move before it is written.
-    pub(super) fn is_interrupted(&self, index: usize) -> bool {
-        let member = self.member(index);
-        let others = |other: usize| other != index && self.member(other).routed;
-        member.interrupts
-            && member.routed
-            && self.writes_route()
-            && self.plan.before.as_ref().is_some_and(is_split)
-            && (0..self.plan.members.len()).any(others)
+    fn is_interrupted(&self, index: usize) -> bool {
+        self.member(index).yields && self.writes_route()
     }
 
-    /// What has to happen until no request comes to a member any more; none when that is so, or cannot be.
-    pub(super) fn free(&self, index: usize) -> Option<Next> {
-        if self.live().contains(&index) {
-            let mut out: BTreeSet<usize> = match &self.seen.routed {
-                Routed::Without(gone) => gone.clone(),
-                _ => BTreeSet::new(),
-            };
-            out.insert(index);
-            let left = self.live().iter().any(|other| *other != index && self.serving(*other));
-            if !left || !self.can_do_without(&out) {
-                return None;
+    /// What has to happen until no request comes to a member any more; none when that is so.
+    fn free(&self, index: usize) -> Option<Next> {
+        let live = self.live();
+        // Those that have its share have to be what they are meant to be, and stay so.
+        let rest: Vec<usize> = live.iter().copied().filter(|other| *other != index).collect();
+        let ready = !rest.is_empty() && rest.iter().all(|other| self.is_sound(*other));
+        if !live.contains(&index) {
+            let Some(since) = self.seen.in_force else { return Some(self.until_in_force()) };
+            let drained = since + self.plan.goal.drain;
+            if self.seen.now < drained {
+                return Some(Next::Watch(drained));
             }
+            return (!ready).then(|| self.until_sound(&rest));
+        }
+        let mut out: BTreeSet<usize> = match &self.seen.routed {
+            Routed::Without(gone) => gone.clone(),
+            _ => BTreeSet::new(),
+        };
+        out.insert(index);
+        if ready && self.can_do_without(&out) {
             return Some(Next::Route(RouteWrite::Without(out)));
         }
-        let Some(since) = self.seen.in_force else { return self.until_deadline() };
-        let drained = since + self.plan.goal.drain;
-        (self.seen.now < drained).then_some(Next::Watch(drained))
+        Some(self.until_sound(&rest))
     }
 }
