@@ -271,3 +271,24 @@ async fn a_change_that_stops_a_version_comes_after_its_requests_have_left() {
     let ended = apply(cluster, &namespace, &[], &alone("shop:four")).with(0);
     assert!(ended.stderr.contains("warning: requests to shop-1 fail while it is replaced\n"), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn a_release_that_is_as_it_is_wanted_is_waited_for_and_not_written() {
+    let Some(cluster) = cluster_with_controllers() else { return };
+    let namespace = cluster.namespace("down", &[Ask::Ready]).await;
+    let values = values("kserve-modelmesh-istio", "blue-green", &[("one", 30), ("two", 70)]);
+    apply(cluster, &namespace, &[], &values).with(0);
+    namespace.stop_playing().await;
+    namespace.put_status("InferenceService", "shop-1", &loaded("Loading", "", "False", "InProgress")).await;
+    let before = versions(&namespace).await;
+    let ended = apply(cluster, &namespace, &["--timeout", "3s"], &values).with(4);
+    let text = "error: version shop-1 is not ready after 3 s: the model is Loading\n";
+    assert!(ended.stderr.contains(text), "{}", ended.stderr);
+    let ended = apply(cluster, &namespace, &["--no-wait"], &values).with(0);
+    assert!(ended.stderr.contains("note: not settled yet: shop-1\n"), "{}", ended.stderr);
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "90s"], &values);
+    namespace.put_status("InferenceService", "shop-1", &loaded("Loaded", "", "True", "UpToDate")).await;
+    let ended = running.end().with(0);
+    assert!(ended.stdout.contains("nothing to change: "), "{}", ended.stdout);
+    assert_eq!(versions(&namespace).await, before);
+}
