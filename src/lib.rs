@@ -24,7 +24,7 @@
 //! ```
 //!
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
-//! of YAML that the readers of `values` and `manifest` share.
+//! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
 
 pub mod cli;
@@ -33,6 +33,7 @@ pub mod cluster;
 #[cfg(feature = "cluster")]
 pub mod diff;
 pub mod manifest;
+mod parallel;
 #[cfg(feature = "cluster")]
 pub mod plan;
 #[cfg(feature = "cluster")]

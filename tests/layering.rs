@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 /// Module, the modules it may use, the outside crates it may use (besides `std`, `thiserror` and `serde_json`).
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("scalar", &[], &[]),
+    ("parallel", &[], &[]),
     ("values", &["scalar"], &["serde", "indexmap", "granit_parser"]),
-    ("manifest", &["scalar"], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
+    ("manifest", &["scalar", "parallel"], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
     ("route", &["manifest"], &[]),
     ("diff", &["manifest"], &["similar"]),
     ("readiness", &[], &[]),
     ("plan", &["manifest", "route", "diff", "readiness"], &[]),
     ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
-    ("render", &["spec", "templates", "manifest", "route"], &["serde", "minijinja"]),
+    ("render", &["spec", "templates", "manifest", "route", "parallel"], &["serde", "minijinja"]),
     (
         "cluster",
         &["manifest", "route", "plan", "readiness"],

@@ -247,7 +247,7 @@ impl Manifests {
     ///
     /// [`ManifestError::Write`].
     pub fn to_yaml(&self) -> Result<String, ManifestError> {
-        self.0.iter().map(Manifest::to_yaml).collect()
+        crate::parallel::map(&self.0, Manifest::to_yaml).into_iter().collect()
     }
 }
 

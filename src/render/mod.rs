@@ -5,13 +5,14 @@ mod engine;
 mod error;
 mod trace;
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::value::Value;
 
 pub use error::{RenderError, RenderErrors};
 
 use crate::manifest::{Manifest, Manifests, Role, read_documents};
+use crate::parallel;
 use crate::route::{Route, RouteError};
 use crate::spec::ReleaseSpec;
 use crate::templates::Catalog;
@@ -74,7 +75,7 @@ pub struct Options {
 /// A template that fails, or that writes something which is no object; two objects with one key.
 pub fn render(spec: &ReleaseSpec, catalog: &Catalog) -> Result<Rendered, RenderErrors> {
     let engine = engine::engine(catalog, spec.application.versions.len());
-    let stage = Stage { engine, catalog, spec, context: Context::new(spec), written: Cell::new(0) };
+    let stage = Stage { engine, catalog, spec, context: Context::new(spec), written: AtomicUsize::new(0) };
     let mut list = Vec::new();
     stage.once("support.yaml.j2", Role::Support, &mut list)?;
     stage.each("version.yaml.j2", &mut list)?;
@@ -90,7 +91,7 @@ struct Stage<'a> {
     spec: &'a ReleaseSpec,
     context: Context,
     /// Bytes that the templates have written.
-    written: Cell<usize>,
+    written: AtomicUsize,
 }
 
 /// What a template has written, with the names that it was given.
@@ -109,8 +110,7 @@ impl Stage<'_> {
         let template = self.engine.get_template(path);
         let text = template.and_then(|template| template.render(context));
         let text = text.map_err(|error| RenderErrors::template(&error, path, self.catalog))?;
-        self.written.set(self.written.get() + text.len());
-        if self.written.get() > MAX_WRITTEN {
+        if self.written.fetch_add(text.len(), Ordering::Relaxed) + text.len() > MAX_WRITTEN {
             return Err(RenderErrors::too_much(path, MAX_WRITTEN, self.catalog));
         }
         Ok(text)
@@ -126,13 +126,17 @@ impl Stage<'_> {
     fn each(&self, file: &str, list: &mut Vec<Manifest>) -> Result<(), RenderErrors> {
         let Some(path) = self.find(file) else { return Ok(()) };
         let weights = file == "weights.yaml.j2";
-        for (version, names) in self.spec.application.versions.iter().zip(self.context.each()) {
-            if weights && !version.has_config {
-                continue;
-            }
+        let versions = self.spec.application.versions.iter().zip(self.context.each());
+        let versions: Vec<_> = versions.filter(|(version, _)| !weights || version.has_config).collect();
+        let made: Vec<Result<Vec<Manifest>, RenderErrors>> = parallel::map(&versions, |(version, names)| {
             let role = if weights { Role::Weights(version.index) } else { Role::Version(version.index) };
+            let (mut list, names) = (Vec::new(), names.clone());
             let text = self.text(&path, names.clone())?;
-            self.objects(&Written { path: &path, text: &text, names }, role, list)?;
+            self.objects(&Written { path: &path, text: &text, names }, role, &mut list)?;
+            Ok(list)
+        });
+        for objects in made {
+            list.extend(objects?);
         }
         Ok(())
     }
