@@ -23,6 +23,7 @@
 //!                                            diff               cli
 //! ```
 //!
+//! `record` is what a cluster keeps of each revision of a release, in Helm's form.
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
 //! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
@@ -38,6 +39,8 @@ mod parallel;
 pub mod plan;
 #[cfg(feature = "cluster")]
 pub mod readiness;
+#[cfg(feature = "cluster")]
+pub mod record;
 pub mod render;
 pub mod route;
 mod scalar;
