@@ -25,7 +25,8 @@ pub const CONTROLLER: &str = "iter8-controller";
 
 /// Decides what changes, and in which order.
 pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal) -> Plan {
-    let live_route = live_route(&wanted.manifests, observed);
+    let live_routes = live_routes(&wanted.manifests, observed);
+    let live_route = live_routes.first().copied();
     let controlled = live_route.is_some_and(is_controllers) || contends(&wanted.manifests, observed);
     let leaves_route = match goal.routing {
         Routing::Auto => controlled,
@@ -38,19 +39,17 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         .filter(|manifest| !(manifest.role == Role::Route && leaves_route))
         .map(|manifest| change(manifest, observed, release))
         .collect();
-    changes.extend(observed.left.iter().filter(|(key, live)| goes(key, live, wanted, goal)).map(|(key, live)| {
-        Change {
-            key: key.clone(),
-            role: None,
-            action: Action::Delete,
-            pair: Pair::new(Some(live), None),
-            owner: Owner::Release,
-            conflicts: Vec::new(),
-            mode: Mode::DryRun,
-        }
+    changes.extend(observed.left.iter().filter(|(key, live)| goes(key, live)).map(|(key, live)| Change {
+        key: key.clone(),
+        role: None,
+        action: Action::Delete,
+        pair: Pair::new(Some(live), None),
+        owner: Owner::Release,
+        conflicts: Vec::new(),
+        mode: Mode::DryRun,
     }));
     let weights = wanted.route.as_ref().map(Route::wanted).unwrap_or_default();
-    let mut members = members(&changes, observed, live_route, weights);
+    let mut members = members(&changes, observed, &live_routes, weights);
     yielding(&mut members, live_route, wanted.route.is_some() && !leaves_route);
     let target = wanted.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
     let traffic = shifts(live_route, target.as_ref().map(|manifest| &manifest.object));
@@ -125,13 +124,10 @@ fn covers(all: &Value, part: &Value) -> bool {
     }
 }
 
-/// Whether an object that the release has no more is deleted.
-fn goes(key: &ObjectKey, live: &Value, wanted: &Wanted, goal: &Goal) -> bool {
-    if is_route(key) {
-        // A change of routing mode never deletes a route: only a replacement does, or a strategy without one.
-        return wanted.route.is_none() || goal.routing != Routing::Routemap;
-    }
-    live["metadata"]["annotations"]["helm.sh/resource-policy"].as_str().map(str::trim) != Some("keep")
+/// Whether an object that the release has no more is deleted. A route is, marked or not: the mark is for Helm's chart, see
+/// [`Release::mark`], and what has come in its place has another kind or name.
+fn goes(key: &ObjectKey, live: &Value) -> bool {
+    is_route(key) || live["metadata"]["annotations"]["helm.sh/resource-policy"].as_str().map(str::trim) != Some("keep")
 }
 
 /// Whether an object is a route.
@@ -142,11 +138,12 @@ pub fn is_route(key: &ObjectKey) -> bool {
     )
 }
 
-/// The route that is live now: under the wanted name, else one that the release has left.
-fn live_route<'a>(manifests: &Manifests, observed: &'a Observed) -> Option<&'a Value> {
+/// The routes that are live now: the one under the wanted name, then those that the release has left.
+fn live_routes<'a>(manifests: &Manifests, observed: &'a Observed) -> Vec<&'a Value> {
     let wanted = manifests.iter().find(|manifest| manifest.role == Role::Route);
     let live = wanted.and_then(|manifest| observed.objects.get(&manifest.key)?.live.as_ref());
-    live.or_else(|| observed.left.iter().find(|(key, _)| is_route(key)).map(|(_, object)| object))
+    let left = observed.left.iter().filter(|(key, _)| is_route(key)).map(|(_, object)| object);
+    live.into_iter().chain(left).collect()
 }
 
 fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change {
@@ -176,7 +173,7 @@ fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change
 }
 
 /// Whether an owner of the object is this one.
-pub(super) fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
+pub fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
     let Some(uid) = owner.and_then(|owner| owner["metadata"]["uid"].as_str()) else { return false };
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|owner| owner["uid"] == uid)
@@ -253,7 +250,11 @@ fn moved(changes: &[Change]) -> Vec<Warning> {
                 && model(other.pair.after()) != new
         });
         if let Some(from) = from {
-            warnings.push(Warning::Moved { index, from: from.key.name.clone(), to: change.key.name.clone() });
+            let name = |key: &ObjectKey| match from.key.name == change.key.name {
+                true => format!("{}/{}", key.namespace, key.name),
+                false => key.name.clone(),
+            };
+            warnings.push(Warning::Moved { index, from: name(&from.key), to: name(&change.key) });
         }
     }
     warnings
@@ -311,4 +312,79 @@ pub fn shifts(before: Option<&Value>, after: Option<&Value>) -> Vec<Shift> {
     }
     shifts.sort_by(|a, b| a.version.cmp(&b.version));
     shifts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn release() -> Release {
+        Release { name: "shop".into(), namespace: "models".into() }
+    }
+
+    /// An object with its key.
+    fn object(api_version: &str, kind: &str, name: &str, more: Value) -> (ObjectKey, Value) {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let mut object = more;
+        object["apiVersion"] = api_version.into();
+        object["kind"] = kind.into();
+        object["metadata"]["name"] = name.into();
+        object["metadata"]["namespace"] = "models".into();
+        release().mark(&mut object, Role::Support);
+        (ObjectKey { group, kind: kind.into(), namespace: "models".into(), name: name.into() }, object)
+    }
+
+    #[test]
+    fn versions_of_every_live_route_are_dealt_with() {
+        let rules = |name: &str| json!({"spec": {"rules": [{"backendRefs": [{"name": name}]}]}});
+        let (key, live) = object("gateway.networking.k8s.io/v1", "HTTPRoute", "shop", rules("new"));
+        let manifest = Manifest { key: key.clone(), object: live.clone(), template: String::new(), role: Role::Route };
+        let observation = Observation { live: Some(live.clone()), desired: Some(live), ..Observation::default() };
+        let to_old = json!({"spec": {"http": [{"route": [{"destination": {"host": "old.models"}}]}]}});
+        let left = [
+            object("networking.istio.io/v1", "VirtualService", "shop", to_old),
+            object("v1", "Service", "old", json!({"spec": {}})),
+            object("apps/v1", "Deployment", "old", json!({"spec": {}})),
+        ];
+        let observed = Observed { objects: [(key, observation)].into(), left: left.into(), ..Observed::default() };
+        let manifests = Manifests::new(vec![manifest]).unwrap();
+        let plan = plan(&Wanted { manifests, route: None }, &observed, &release(), &Goal::default());
+        let members: Vec<(&str, bool)> =
+            plan.members.iter().map(|member| (member.name.as_str(), member.routed)).collect();
+        assert_eq!(members, [("old", true)]);
+    }
+
+    #[test]
+    fn a_model_that_moves_to_another_namespace_under_its_name_is_another_member() {
+        let isvc = json!({"spec": {"predictor": {"model": {"storageUri": "s3://one"}}}});
+        let (key, mut wanted) = object("serving.kserve.io/v1beta1", "InferenceService", "one", isvc.clone());
+        let (_, live) = object("serving.kserve.io/v1beta1", "InferenceService", "one", isvc);
+        wanted["metadata"]["namespace"] = "new".into();
+        let new = ObjectKey { namespace: "new".into(), ..key.clone() };
+        let role = Role::Version(0);
+        let manifest = Manifest { key: new.clone(), object: wanted.clone(), template: String::new(), role };
+        let headers = json!({"request": {"set": {"mm-vmodel-id": "one"}}});
+        let to = json!({"destination": {"host": "modelmesh-serving.modelmesh-serving"}, "headers": headers});
+        let route = json!({"spec": {"http": [{"route": [to]}]}});
+        let observation = Observation { desired: Some(wanted), ..Observation::default() };
+        let left = [object("networking.istio.io/v1", "VirtualService", "shop", route), (key.clone(), live)];
+        let observed =
+            Observed { objects: [(new.clone(), observation)].into(), left: left.into(), ..Observed::default() };
+        let manifests = Manifests::new(vec![manifest]).unwrap();
+        let plan = plan(&Wanted { manifests, route: None }, &observed, &release(), &Goal::default());
+        let members: Vec<(&[ObjectKey], bool)> =
+            plan.members.iter().map(|member| (member.objects.as_slice(), member.routed)).collect();
+        assert_eq!(members, [(&[new][..], false), (&[key][..], true)]);
+        let [Warning::Moved { from, to, .. }] = plan.warnings.as_slice() else { panic!("{:?}", plan.warnings) };
+        assert_eq!((from.as_str(), to.as_str(), plan.warnings[0].hint()), ("models/one", "new/one", None));
+    }
+
+    #[test]
+    fn only_who_leaves_names_to_r8_is_told_to_give_them() {
+        let moved = |to: &str| Warning::Moved { index: 1, from: "shop-2".into(), to: to.into() };
+        assert!(moved("shop-1").hint().is_some());
+        assert_eq!(moved("final").hint(), None);
+    }
 }

@@ -31,6 +31,9 @@ pub struct Member {
     /// Whether its share moves to others before its change interrupts it; if it has a share and this is not so, requests
     /// fail while it is replaced.
     pub yields: bool,
+    /// Whether a wanted version of the same name in another namespace takes its place: a destination that names the model
+    /// alone means that one then.
+    pub superseded: bool,
 }
 
 /// Fields of a predictor that say how often a model is there, not which one.
@@ -47,8 +50,13 @@ const SCALING: [&str; 9] = [
 ];
 
 /// The versions in the order of their indexes, then those that are routed and not wanted.
-pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&Value>, weights: &[u32]) -> Vec<Member> {
-    let places = before.map(destinations).unwrap_or_default();
+pub(super) fn members(changes: &[Change], observed: &Observed, routes: &[&Value], weights: &[u32]) -> Vec<Member> {
+    let mut places: Vec<Destination> = Vec::new();
+    for place in routes.iter().flat_map(|route| destinations(route)) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
     let mut wanted: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in changes {
         if let Some(Role::Version(index)) = change.role {
@@ -60,30 +68,40 @@ pub(super) fn members(changes: &[Change], observed: &Observed, before: Option<&V
         .map(|(index, changes)| {
             let written = |change: &&&Change| matches!(change.action, Action::Create | Action::Update);
             let objects: Vec<ObjectKey> = changes.iter().map(|change| change.key.clone()).collect();
+            let routed = |change: &&Change| places.iter().any(|place| is_routed(place, change, observed));
             Member {
                 name: name(&objects),
                 index: Some(index),
                 weight: weights.get(index).copied().unwrap_or(1),
-                routed: is_routed(&places, &objects),
+                routed: changes.iter().any(routed),
                 changed: changes.iter().any(|change| written(&change)),
                 model: changes.iter().any(|change| is_new_model(change)),
                 interrupts: changes.iter().any(|change| interrupts(change)),
                 yields: false,
+                superseded: false,
                 objects,
             }
         })
         .collect();
     for objects in left(observed, &places, &members) {
+        let same = |key: &ObjectKey| {
+            let moved = |other: &&ObjectKey| {
+                (&other.kind, &other.name) == (&key.kind, &key.name) && other.namespace != key.namespace
+            };
+            key.kind == "InferenceService"
+                && members.iter().flat_map(|member| &member.objects).any(|other| moved(&other))
+        };
         members.push(Member {
             name: name(&objects),
             index: None,
-            objects,
             weight: 0,
             routed: true,
             changed: false,
             model: false,
             interrupts: false,
             yields: false,
+            superseded: objects.iter().any(same),
+            objects,
         });
     }
     members
@@ -114,7 +132,8 @@ impl Member {
 
     /// Whether a destination of a route is this version.
     pub fn is(&self, destination: &Destination) -> bool {
-        self.objects.iter().any(|key| destination.is(&key.kind, &key.namespace, &key.name))
+        !(self.superseded && destination.is_by_name_alone())
+            && self.objects.iter().any(|key| destination.is(&key.kind, &key.namespace, &key.name))
     }
 }
 
@@ -132,8 +151,12 @@ pub fn has_state(key: &ObjectKey) -> bool {
     !WITHOUT.contains(&key.group.as_str())
 }
 
-fn is_routed(places: &[Destination], objects: &[ObjectKey]) -> bool {
-    places.iter().any(|place| objects.iter().any(|key| place.is(&key.kind, &key.namespace, &key.name)))
+/// Whether a live route's destination is an object of the release: of two models of one name, where the namespace is not
+/// said, the one that exists.
+fn is_routed(place: &Destination, change: &Change, observed: &Observed) -> bool {
+    let answers = |key: &ObjectKey| place.is(&key.kind, &key.namespace, &key.name);
+    let other = || place.is_by_name_alone() && observed.left.keys().any(answers);
+    answers(&change.key) && !(change.action == Action::Create && other())
 }
 
 pub(super) fn name(objects: &[ObjectKey]) -> String {
@@ -145,7 +168,8 @@ pub(super) fn name(objects: &[ObjectKey]) -> String {
 /// The objects of versions that are routed and not wanted: those of one name, or what the routemap names together.
 fn left(observed: &Observed, places: &[Destination], wanted: &[Member]) -> Vec<Vec<ObjectKey>> {
     let mut found: Vec<Vec<ObjectKey>> = Vec::new();
-    for place in places.iter().filter(|place| !wanted.iter().any(|member| member.is(place))) {
+    let taken = |place: &&Destination| wanted.iter().any(|member| member.is(place) && !place.is_by_name_alone());
+    for place in places.iter().filter(|place| !taken(place)) {
         let Some(key) = observed.left.keys().find(|key| place.is(&key.kind, &key.namespace, &key.name)) else {
             continue;
         };

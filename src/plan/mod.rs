@@ -18,7 +18,7 @@ use crate::manifest::{ObjectKey, Role};
 use crate::readiness::Health;
 use crate::route::{Route, Share};
 
-pub use decide::{CONTROLLER, Wanted, is_controllers, is_route, plan, shifts};
+pub use decide::{CONTROLLER, Wanted, is_controllers, is_owned_by, is_route, plan, shifts};
 pub use delete::{Deletion, delete, finalizers, holder};
 pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
@@ -66,7 +66,7 @@ pub struct Conflict {
 pub struct Observed {
     /// By object of the release.
     pub objects: BTreeMap<ObjectKey, Observation>,
-    /// Live objects that name this release as their owner and that it lacks now.
+    /// Live objects that are this release's and that it lacks now: they name it as their owner, or its routemap makes them.
     pub left: BTreeMap<ObjectKey, Value>,
     /// Kinds that may not be listed, so that nothing is known of objects left behind.
     pub unlisted: Vec<String>,

@@ -105,6 +105,8 @@ impl Warning {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Warning::Interrupted(_) => None,
+            // A version that bears a name of its own has been given it.
+            Warning::Moved { index, to, .. } if !to.ends_with(&format!("-{index}")) || to.contains('/') => None,
             Warning::Moved { .. } => Some("give versions `metadata.name`, so that a model keeps its object"),
         }
     }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 pub struct Destination {
     /// First label of the host: a Service's name.
     pub service: String,
-    /// Second label of the host, or the namespace that is named; empty where the route's own is meant.
+    /// Second label of the host, or the namespace that is named; empty where the route's own is meant. Of a model behind a
+    /// shared host the namespace that the request's `Host` names; empty where nothing names it.
     pub namespace: String,
     /// The model or branch that a header of the request names, where the host is shared by all versions.
     pub label: Option<String>,
@@ -20,12 +21,17 @@ impl Destination {
         let here = self.namespace.is_empty() || self.namespace == namespace;
         match kind {
             "InferenceService" => match &self.label {
-                Some(label) => label == name,
+                Some(label) => here && label == name,
                 None => here && self.service.strip_suffix("-predictor") == Some(name),
             },
             "Service" => here && self.label.is_none() && self.service == name,
             _ => false,
         }
+    }
+
+    /// Whether a model is named, and not the namespace in which it is.
+    pub fn is_by_name_alone(&self) -> bool {
+        self.label.is_some() && self.namespace.is_empty()
     }
 }
 
@@ -38,18 +44,20 @@ pub fn destinations(route: &Value) -> Vec<Destination> {
             found.push(destination);
         }
     };
-    for rule in rules(route).into_iter().flatten() {
+    let all = rules(route).map(Vec::as_slice).unwrap_or_default();
+    let hosts = rewritten_all(all, istio);
+    for rule in all {
         let listed = rule[list(istio)].as_array().map(Vec::as_slice).unwrap_or_default();
         let several = listed.len() > 1;
         for item in listed {
             // Of several, one without a weight gets nothing from Istio and one share from the Gateway API.
             let weight = item["weight"].as_u64().unwrap_or(u64::from(!istio));
             if !several || weight > 0 {
-                add(destination(item, istio));
+                add(destination(item, istio, &hosts));
             }
         }
         if rule["mirror"]["host"].is_string() {
-            add(host(&rule["mirror"], None));
+            add(host(&rule["mirror"]));
         }
     }
     found
@@ -63,16 +71,18 @@ pub fn destinations(route: &Value) -> Vec<Destination> {
 pub fn without(route: &Value, gone: &dyn Fn(&Destination) -> bool) -> Option<Value> {
     let istio = route["spec"]["http"].is_array();
     let (all, key) = (rules(route)?, list(istio));
+    let hosts = rewritten_all(all, istio);
     let mut kept = Vec::with_capacity(all.len());
     for rule in all {
         let mut rule = rule.clone();
-        if rule["mirror"]["host"].is_string() && gone(&host(&rule["mirror"], None)) {
+        if rule["mirror"]["host"].is_string() && gone(&host(&rule["mirror"])) {
             let map = rule.as_object_mut()?;
             map.shift_remove("mirror");
             map.shift_remove("mirrorPercentage");
         }
         if let Some(listed) = rule[key].as_array() {
-            let mut left: Vec<Value> = listed.iter().filter(|item| !gone(&destination(item, istio))).cloned().collect();
+            let stays = |item: &&Value| !gone(&destination(item, istio, &hosts));
+            let mut left: Vec<Value> = listed.iter().filter(stays).cloned().collect();
             if left.is_empty() && !listed.is_empty() {
                 let matches = &rule[if istio { "match" } else { "matches" }];
                 if super::shares::takes_all(matches) {
@@ -114,32 +124,49 @@ fn list(istio: bool) -> &'static str {
     if istio { "route" } else { "backendRefs" }
 }
 
-fn destination(item: &Value, istio: bool) -> Destination {
+fn destination(item: &Value, istio: bool, hosts: &[(&str, &str)]) -> Destination {
     let set = &item["headers"]["request"]["set"];
-    let label = set["mm-vmodel-id"].as_str().or(set["branch"].as_str()).or_else(|| rewritten(item));
+    let label = |namespace: &str, label: &str| {
+        let host = host(&item["destination"]);
+        Destination { namespace: namespace.to_owned(), label: Some(label.to_owned()), ..host }
+    };
+    if let Some(name) = set["mm-vmodel-id"].as_str().or(set["branch"].as_str()) {
+        let known = hosts.iter().find(|(known, _)| *known == name);
+        return label(known.map_or("", |(_, namespace)| *namespace), name);
+    }
+    if let Some((name, namespace)) = rewritten(item) {
+        return label(namespace, name);
+    }
     if istio {
-        return host(&item["destination"], label);
+        return host(&item["destination"]);
     }
     Destination {
         service: item["name"].as_str().unwrap_or_default().to_owned(),
         namespace: item["namespace"].as_str().unwrap_or_default().to_owned(),
-        label: label.map(str::to_owned),
+        label: None,
     }
 }
 
-/// The InferenceService behind Knative's gateway: its host is set on the request.
-fn rewritten(item: &Value) -> Option<&str> {
-    let host = item["headers"]["request"]["set"]["Host"].as_str()?;
-    let name = host.split('.').next()?;
-    name.strip_suffix("-predictor-default").or_else(|| name.strip_suffix("-predictor"))
+/// The InferenceServices behind Knative's gateway, with their namespaces: a branch of a split is one of them.
+fn rewritten_all(rules: &[Value], istio: bool) -> Vec<(&str, &str)> {
+    let items = rules.iter().filter_map(|rule| rule[list(istio)].as_array()).flatten();
+    items.filter_map(rewritten).collect()
 }
 
-fn host(destination: &Value, label: Option<&str>) -> Destination {
+/// The InferenceService behind Knative's gateway, and its namespace: its host is set on the request.
+fn rewritten(item: &Value) -> Option<(&str, &str)> {
+    let mut labels = item["headers"]["request"]["set"]["Host"].as_str()?.split('.');
+    let name = labels.next()?;
+    let name = name.strip_suffix("-predictor-default").or_else(|| name.strip_suffix("-predictor"))?;
+    Some((name, labels.next().unwrap_or_default()))
+}
+
+fn host(destination: &Value) -> Destination {
     let mut labels = destination["host"].as_str().unwrap_or_default().split('.');
     Destination {
         service: labels.next().unwrap_or_default().to_owned(),
         namespace: labels.next().unwrap_or_default().to_owned(),
-        label: label.map(str::to_owned),
+        label: None,
     }
 }
 
@@ -180,4 +207,38 @@ pub fn in_force(route: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(route: &Value, namespace: &str, name: &str) -> bool {
+        destinations(route).iter().any(|place| place.is("InferenceService", namespace, name))
+    }
+
+    #[test]
+    fn a_model_behind_knatives_gateway_is_the_one_in_the_namespace_of_its_host() {
+        let gateway = json!({"host": "knative-local-gateway.istio-system.svc.cluster.local"});
+        let request = |key: &str, value: &str| json!({"request": {"set": {key: value}}});
+        let host = request("Host", "shop-1-predictor.other.svc.cluster.local");
+        let canary = json!({"spec": {"http": [{"route": [{"destination": gateway, "headers": host}]}]}});
+        let split = json!({"spec": {"http": [
+            {"match": [{"headers": {"branch": {"exact": "shop-1"}}}], "route": [{"destination": gateway, "headers": host}]},
+            {"route": [{"destination": gateway, "headers": request("branch", "shop-1"), "weight": 1}]}]}});
+        for route in [canary, split] {
+            assert!(names(&route, "other", "shop-1"), "{route}");
+            assert!(!names(&route, "models", "shop-1"), "{route}");
+            let all = destinations(&route);
+            assert!(all.iter().all(|place| place.namespace == "other"), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_only_its_name_names_may_be_in_any_namespace() {
+        let route = json!({"spec": {"http": [{"route": [{"destination": {"host": "modelmesh-serving.modelmesh-serving"},
+            "headers": {"request": {"set": {"mm-vmodel-id": "shop-1"}}}}]}]}});
+        assert!(names(&route, "models", "shop-1") && names(&route, "other", "shop-1"));
+        assert!(destinations(&route)[0].is_by_name_alone());
+    }
 }

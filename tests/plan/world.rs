@@ -486,5 +486,6 @@ fn destination(item: &Value, istio: bool) -> Destination {
     let host = text(&item["destination"]["host"]);
     let mut labels = host.split('.').map(str::to_owned);
     let label = item["headers"]["request"]["set"]["mm-vmodel-id"].as_str().map(str::to_owned);
-    Destination { service: labels.next().unwrap(), namespace: labels.next().unwrap_or_default(), label }
+    let (service, namespace) = (labels.next().unwrap(), labels.next().filter(|_| label.is_none()).unwrap_or_default());
+    Destination { service, namespace, label }
 }
