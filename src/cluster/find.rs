@@ -6,13 +6,11 @@ use futures_util::future::{join, try_join_all};
 use serde_json::Value;
 
 use super::discovery::Kinds;
-use super::observe::{KINDS, is_routemap_of};
+use super::inventory::{KINDS, is_routemap_of, routed};
 use super::{Cluster, ClusterError};
 use crate::manifest::{Manifests, ObjectKey};
-use crate::plan::has_state;
-use crate::plan::{Found, Owner, Release, is_route, resources};
+use crate::plan::{Found, Owner, Release, has_state, is_owned_by, is_route, resources};
 use crate::readiness::Track;
-use crate::route::Route;
 
 /// What was found of a release, and how its kinds are served.
 pub struct Finding {
@@ -41,7 +39,7 @@ impl Cluster<'_> {
         let kinds = kinds?;
         let mut found = Found { knative: knative?, ..Found::default() };
         let mut namespaces = BTreeSet::from([release.namespace.clone()]);
-        self.take(&mut found, &kinds, &namespaces, release).await?;
+        let mut unmarked = self.take(&mut found, &kinds, &namespaces, release).await?;
         let routemap = found.objects.iter().find(|(key, object)| is_routemap_of(key, &object["metadata"]));
         if let Some(key) = routemap.map(|(key, _)| key.clone())
             && let Reading::Is(routemap) = self.look_at(&kinds, &key).await?
@@ -50,10 +48,14 @@ impl Cluster<'_> {
             let named = resources(&routemap);
             let others: BTreeSet<String> = named.iter().flatten().map(|key| key.namespace.clone()).collect();
             let others = others.difference(&namespaces).cloned().collect();
-            self.take(&mut found, &kinds, &others, release).await?;
+            unmarked.extend(self.take(&mut found, &kinds, &others, release).await?);
             namespaces.extend(others);
-            let text = routemap["data"]["strSpec"].as_str().unwrap_or_default();
-            found.routed = Route::parse(text).ok().flatten().map(|route| route.key().clone());
+            found.routed = routed(&routemap);
+            let is_owned = |(_, metadata): &(ObjectKey, Value)| {
+                is_owned_by(&serde_json::json!({"metadata": metadata}), Some(&routemap))
+            };
+            let owned = unmarked.into_iter().filter(is_owned).map(|(key, _)| key).collect();
+            self.read_whole(&mut found, &kinds, owned, release).await?;
             found.routemap = Some(routemap);
             self.take_named(&mut found, &kinds, named.into_iter().flatten().collect(), release).await?;
         }
@@ -66,25 +68,26 @@ impl Cluster<'_> {
         Ok(Finding { found, kinds })
     }
 
-    /// Adds what names the release in these namespaces; versions and routes whole.
+    /// Adds what names the release in these namespaces; versions and routes whole. Gives the routes that name no release.
     async fn take(
         &self,
         found: &mut Found,
         kinds: &Kinds,
         namespaces: &BTreeSet<String>,
         release: &Release,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Vec<(ObjectKey, Value)>, ClusterError> {
         let inventory = self.inventory(kinds, namespaces, release).await?;
         found.unlisted.extend(inventory.unlisted);
         found.releases.extend(inventory.releases);
         let metadata: BTreeMap<ObjectKey, Value> = inventory
             .keys
             .into_iter()
-            .map(|(key, _, metadata)| (key, serde_json::json!({"metadata": metadata})))
+            .map(|(key, metadata)| (key, serde_json::json!({"metadata": metadata})))
             .collect();
         let whole = metadata.keys().filter(|key| has_state(key) || is_route(key)).cloned().collect();
         found.objects.extend(metadata);
-        self.read_whole(found, kinds, whole, release).await
+        self.read_whole(found, kinds, whole, release).await?;
+        Ok(inventory.unmarked)
     }
 
     /// Adds what a routemap names and makes, where it was not found yet.

@@ -9,6 +9,7 @@ mod error;
 mod find;
 mod follow;
 mod gone;
+mod inventory;
 mod observe;
 mod overlay;
 mod run;

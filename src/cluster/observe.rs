@@ -2,31 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join, try_join_all};
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::core::{DynamicObject, PartialObjectMeta, Status};
+use kube::core::{DynamicObject, Status};
 use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
 use super::follow::typed;
+use super::inventory::{KINDS, routed_namespaces, routemaps};
 use super::overlay::{drop_handed_over, laid_over};
 use super::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::manifest::{Manifest, Manifests, ObjectKey};
-use crate::plan::{Conflict, Mode, Observation, Observed, Owner, Release, is_routemap, resources};
+use crate::plan::{Conflict, Mode, Observation, Observed, Release, resources};
 use crate::readiness::child;
 
-/// The kinds that r8 writes, by `apiVersion`: where objects of earlier revisions are looked for.
-pub(super) const KINDS: [(&str, &str); 8] = [
-    ("v1", "ConfigMap"),
-    ("v1", "Service"),
-    ("apps/v1", "Deployment"),
-    ("serving.kserve.io/v1beta1", "InferenceService"),
-    ("networking.istio.io/v1", "ServiceEntry"),
-    ("networking.istio.io/v1", "VirtualService"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"),
-];
 /// Managers of other tools' client-side writes whose fields become r8's when it takes an object over (`spec/helm.md` 6.4).
 pub(super) const OWN: [&str; 2] = [FIELD_MANAGER, "kubectl-client-side-apply"];
 
@@ -64,22 +54,26 @@ impl Cluster<'_> {
         let lists = self.inventory(&kinds, &namespaces, release);
         let (objects, (lists, children)) = join(objects, join(lists, children)).await;
         let objects: BTreeMap<ObjectKey, Observation> = objects?.into_iter().collect();
-        let mut inventory = lists?;
-        let routemap = self.routemap(&objects, &inventory).await?;
-        let resources = routemap.as_ref().map(resources).unwrap_or_default();
-        // Versions of earlier revisions may lie in namespaces that only the live routemap names.
-        let others: BTreeSet<String> = resources
-            .iter()
-            .flatten()
-            .map(|key| key.namespace.clone())
-            .filter(|name| !namespaces.contains(name))
-            .collect();
+        let inventory = lists?;
+        let mut children = children?;
+        let mut unlisted = inventory.unlisted;
+        let mut left = self.left(&objects, &kinds, inventory.keys).await?;
+        let routemaps = routemaps(&manifests, &objects, &left);
+        left.extend(self.made(&routemaps, &objects, &left, &kinds, inventory.unmarked, release).await?);
+        let resources: Vec<Vec<ObjectKey>> = routemaps.iter().flat_map(resources).collect();
+        // Versions of earlier revisions may lie in namespaces that only a live routemap or a live route names.
+        let mut others: BTreeSet<String> = resources.iter().flatten().map(|key| key.namespace.clone()).collect();
+        others.extend(routed_namespaces(&objects, &left));
+        others.retain(|name| !namespaces.contains(name));
         if !others.is_empty() {
-            let more = self.inventory(&kinds, &others, release).await?;
-            inventory.keys.extend(more.keys);
-            inventory.unlisted.extend(more.unlisted);
+            let models = kinds.get("serving.kserve.io", "InferenceService").is_some();
+            let more = join(self.inventory(&kinds, &others, release), self.children(&kinds, others.clone(), models));
+            let (more, more_children) = more.await;
+            let more = more?;
+            unlisted.extend(more.unlisted);
+            left.extend(self.left(&objects, &kinds, more.keys).await?);
+            children.extend(more_children?);
         }
-        let left = self.left(&manifests, &kinds, inventory.keys).await?;
         let missing: BTreeSet<&str> = objects
             .iter()
             .filter(|(_, observation)| observation.mode == Mode::NoNamespace)
@@ -87,12 +81,12 @@ impl Cluster<'_> {
             .collect();
         let observed = Observed {
             missing_namespaces: missing.into_iter().map(str::to_owned).collect(),
-            unlisted: inventory.unlisted.into_iter().collect(),
-            children: children?,
+            unlisted: unlisted.into_iter().collect(),
+            children,
             knative: knative?,
             objects,
             left,
-            routemap,
+            routemap: routemaps.into_iter().next(),
             resources,
         };
         Ok(Sight { manifests, observed, kinds })
@@ -135,21 +129,6 @@ impl Cluster<'_> {
             ))
         });
         Ok(with_parent.collect())
-    }
-
-    /// The live routemap: the wanted one, or one that the release has left.
-    async fn routemap(
-        &self,
-        objects: &BTreeMap<ObjectKey, Observation>,
-        inventory: &Inventory<'_>,
-    ) -> Result<Option<Value>, ClusterError> {
-        let live = objects.values().filter_map(|observation| observation.live.as_ref());
-        if let Some(found) = live.into_iter().find(|object| is_routemap(&object["metadata"])) {
-            return Ok(Some(found.clone()));
-        }
-        let routemap = inventory.keys.iter().find(|(key, _, metadata)| is_routemap_of(key, metadata));
-        let Some((key, served, _)) = routemap else { return Ok(None) };
-        self.read(served, key).await
     }
 
     /// An object as it is; none when it does not exist.
@@ -230,108 +209,6 @@ impl Cluster<'_> {
             error => ClusterError::from_client(error, &self.server, &format!("apply {key}")),
         }
     }
-
-    /// Objects that name the release as their owner; and the kinds that may not be listed.
-    pub(super) async fn inventory<'k>(
-        &self,
-        kinds: &'k Kinds,
-        namespaces: &BTreeSet<String>,
-        release: &Release,
-    ) -> Result<Inventory<'k>, ClusterError> {
-        let served = KINDS.iter().filter_map(|(api_version, kind)| {
-            let group = api_version.split_once('/').map_or("", |(group, _)| group);
-            kinds.get(group, kind)
-        });
-        let lists = served.flat_map(|served| namespaces.iter().map(move |namespace| self.managed(served, namespace)));
-        let mut inventory = Inventory::default();
-        for answer in join_all(lists).await {
-            match answer {
-                Ok(items) => {
-                    for item in items {
-                        match release.owner(&serde_json::json!({"metadata": item.2})) {
-                            Owner::Release => inventory.keys.push(item),
-                            Owner::Other(other) => drop(inventory.releases.insert(other)),
-                            Owner::Nobody => {}
-                        }
-                    }
-                }
-                Err(Listing::Forbidden(kind)) => drop(inventory.unlisted.insert(kind)),
-                Err(Listing::Failed(error)) => return Err(error),
-            }
-        }
-        Ok(inventory)
-    }
-
-    /// The objects of the inventory that are not wanted, as they are.
-    async fn left(
-        &self,
-        manifests: &Manifests,
-        kinds: &Kinds,
-        keys: Vec<(ObjectKey, &Served, Value)>,
-    ) -> Result<BTreeMap<ObjectKey, Value>, ClusterError> {
-        let wanted: BTreeSet<&ObjectKey> = manifests.iter().map(|manifest| &manifest.key).collect();
-        let left = keys.into_iter().map(|(key, ..)| key).filter(|key| !wanted.contains(key));
-        let reads = left.map(|key| async move {
-            let Some(served) = kinds.get(&key.group, &key.kind) else { return Ok(None) };
-            let found = self.read(served, &key).await?;
-            Ok::<_, ClusterError>(found.map(|object| (key, object)))
-        });
-        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
-    }
-
-    /// The objects of one kind that some release of Helm's or r8's manages, with their metadata.
-    async fn managed<'a>(
-        &self,
-        served: &'a Served,
-        namespace: &str,
-    ) -> Result<Vec<(ObjectKey, &'a Served, Value)>, Listing> {
-        let params = ListParams::default().labels("app.kubernetes.io/managed-by=Helm");
-        let (api, doing) = (self.api(served, namespace), format!("list {} in {namespace}", served.resource.plural));
-        let list = match self.call(&doing, || api.list_metadata(&params)).await {
-            Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                return Err(Listing::Forbidden(served.resource.kind.clone()));
-            }
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(Listing::Failed(ClusterError::from_client(error, &self.server, &doing)));
-            }
-        };
-        let items = list.items.into_iter().map(|item: PartialObjectMeta<DynamicObject>| {
-            let key = ObjectKey {
-                group: served.resource.group.clone(),
-                kind: served.resource.kind.clone(),
-                namespace: namespace.to_owned(),
-                name: item.metadata.name.clone().unwrap_or_default(),
-            };
-            (key, served, serde_json::json!(item.metadata))
-        });
-        Ok(items.collect())
-    }
-}
-
-/// What names a release as its owner.
-#[derive(Default)]
-pub(super) struct Inventory<'k> {
-    /// The objects, how their kinds are served, and their metadata.
-    pub keys: Vec<(ObjectKey, &'k Served, Value)>,
-    /// Kinds that may not be listed.
-    pub unlisted: BTreeSet<String>,
-    /// The other releases that were seen, as NAMESPACE/NAME.
-    pub releases: BTreeSet<String>,
-}
-
-/// Whether an object is a routemap.
-pub(super) fn is_routemap_of(key: &ObjectKey, metadata: &Value) -> bool {
-    key.kind == "ConfigMap" && is_routemap(metadata)
-}
-
-/// Why a list of objects is not there.
-enum Listing {
-    /// The user may not list this kind.
-    Forbidden(String),
-    /// Anything else.
-    Failed(ClusterError),
 }
 
 pub(super) fn json(object: &DynamicObject) -> Value {

@@ -88,7 +88,9 @@ impl<'a> Run<'a> {
             beat,
             told: vec![String::new(); members],
         };
-        run.see_route(route);
+        if route.as_ref().and_then(key_of) == run.route_key() {
+            run.see_route(route);
+        }
         run
     }
 
@@ -109,7 +111,11 @@ impl<'a> Run<'a> {
 
     /// The newest live route.
     pub fn route(&self) -> Option<&Value> {
-        self.route.as_ref()
+        self.route.as_ref().or_else(|| {
+            // One of another kind or name stands until the one that is waited for is there.
+            let stands = |key: ObjectKey| Some(&key) != self.route_key().as_ref() && !self.seen.done.contains_key(&key);
+            self.plan.before.as_ref().filter(|route| key_of(route).is_some_and(stands))
+        })
     }
 
     /// Does what the plan says, until it ends or `stop` turns true; a request in flight then ends first.

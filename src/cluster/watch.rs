@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::follow::{Follow, Sighting};
-use super::observe::{CHILD, is_routemap_of};
+use super::inventory::is_routemap_of;
+use super::observe::CHILD;
 use super::run::key_of;
 use super::{Cluster, ClusterError, Finding, News};
 use crate::manifest::ObjectKey;

@@ -181,13 +181,13 @@ impl Run<'_> {
         self.route = route;
     }
 
-    /// The live route's key.
+    /// The live route's key: of the one that the Iter8 controller will make, where that one is waited for.
     pub(super) fn route_key(&self) -> Option<ObjectKey> {
-        let wanted =
-            || self.plan.route.as_ref().or(self.plan.left_to_controller.as_ref()).map(|route| route.key().clone());
+        let theirs = self.plan.left_to_controller.as_ref().map(|route| route.key().clone());
+        let wanted = || self.plan.route.as_ref().map(|route| route.key().clone());
         match &self.seen.routed {
             Routed::Wanted(_) => wanted(),
-            _ => self.plan.before.as_ref().and_then(key_of).or_else(wanted),
+            _ => theirs.or_else(|| self.plan.before.as_ref().and_then(key_of)).or_else(wanted),
         }
     }
 }

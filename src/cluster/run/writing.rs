@@ -1,5 +1,7 @@
 //! What a run writes and deletes.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -7,7 +9,7 @@ use super::{Run, key_of};
 use crate::cluster::write::Stored;
 use crate::cluster::{ClusterError, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
-use crate::plan::{Action, CONTROLLER, Member, RouteWrite, Routed, Routing, is_controllers};
+use crate::plan::{Action, CONTROLLER, Member, RouteWrite, Routed, Routing, is_controllers, is_route};
 use crate::route::destinations;
 
 impl Run<'_> {
@@ -123,18 +125,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Fails when the live route, which others may have written, sends requests to what is about to go.
+    /// Fails when a live route, which others may have written, sends requests to what is about to go.
     pub(super) async fn check_unrouted(&self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
         let going = |member: &&Member| member.objects.iter().any(|key| keys.contains(key));
-        let mut going = self.plan.members.iter().filter(going).peekable();
-        let (Some(key), Some(_)) = (self.route_key(), going.peek()) else { return Ok(()) };
-        let served = self.cluster.served(&self.sight.kinds, &key)?;
-        let Some(live) = self.cluster.read(served, &key).await? else { return Ok(()) };
-        let places = destinations(&live);
-        match going.find(|member| places.iter().any(|place| member.is(place))) {
-            Some(member) => Err(ClusterError::Rerouted { route: Box::new(key), version: member.name.clone() }),
-            None => Ok(()),
+        let going: Vec<&Member> = self.plan.members.iter().filter(going).collect();
+        if going.is_empty() {
+            return Ok(());
         }
+        let left = self.sight.observed.left.keys().filter(|key| is_route(key) && !self.seen.done.contains_key(*key));
+        let routes: BTreeSet<ObjectKey> = self.route_key().into_iter().chain(left.cloned()).collect();
+        for key in routes.into_iter().filter(|key| !keys.contains(key)) {
+            let served = self.cluster.served(&self.sight.kinds, &key)?;
+            let Some(live) = self.cluster.read(served, &key).await? else { continue };
+            let places = destinations(&live);
+            if let Some(member) = going.iter().find(|member| places.iter().any(|place| member.is(place))) {
+                return Err(ClusterError::Rerouted { route: Box::new(key), version: member.name.clone() });
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn delete(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {

@@ -3,6 +3,7 @@
 mod controller;
 mod faults;
 mod interrupts;
+mod left;
 mod life;
 mod lost;
 mod refusals;
