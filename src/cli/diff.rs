@@ -12,7 +12,7 @@ use super::request::World;
 use super::{Done, connect, prepare};
 use crate::cluster::{Cluster, News};
 use crate::diff::Side;
-use crate::plan::{Action, Change, Mode, Owner, Plan, Release, Shift, Step};
+use crate::plan::{Action, Change, Mode, Owner, Plan, Refusal, Release, Shift, Step};
 use crate::readiness::Settled;
 
 /// The exit code for changes, with `--exit-code`.
@@ -86,14 +86,17 @@ fn not_settled(plan: &Plan, report: &mut Report<'_>) {
 
 fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = traffic(&plan.traffic);
-    if plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none() && plan.goal.remove_route {
+    if plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none() {
         out.insert_str(0, &format!("{}  routed → no route\n", plan.release.name));
+    }
+    for refusal in plan.refusals.iter().filter(|refusal| !is_of_object(refusal)) {
+        let _ = writeln!(out, "! {refusal}; {}", refusal.hint());
     }
     for change in plan.changes.iter().filter(|change| is_shown(change)) {
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&object(change, context, color)?);
+        out.push_str(&object(plan, change, context, color)?);
     }
     let steps = steps(plan);
     if !steps.is_empty() {
@@ -110,18 +113,35 @@ fn is_shown(change: &Change) -> bool {
     change.action != Action::Unchanged || !change.conflicts.is_empty() || change.owner != Owner::Release
 }
 
-fn object(change: &Change, context: usize, color: bool) -> Result<String, Failure> {
+/// Whether a refusal is shown beside its object.
+fn is_of_object(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Owner { .. } | Refusal::Conflict { .. })
+}
+
+fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = format!("{} {}\n", word(change.action), change.key);
-    match &change.owner {
-        Owner::Release => {}
-        Owner::Nobody => out.push_str("! belongs to no release; `--take-ownership` takes it\n"),
-        Owner::Other(release) => {
-            let _ = writeln!(out, "! belongs to release {release}; `--take-ownership` takes it");
-        }
+    let foreign = match &change.owner {
+        Owner::Release => None,
+        Owner::Nobody => Some("belongs to no release".to_owned()),
+        Owner::Other(release) => Some(format!("belongs to release {release}")),
+    };
+    let refused = |is: &dyn Fn(&Refusal) -> bool| plan.refusals.iter().any(is);
+    if let Some(foreign) = foreign {
+        let this = |refusal: &Refusal| matches!(refusal, Refusal::Owner { key, .. } if *key == change.key);
+        let _ = if refused(&this) {
+            writeln!(out, "! {foreign}; `--take-ownership` takes it")
+        } else {
+            writeln!(out, "~ {foreign} and is taken")
+        };
     }
     for conflict in &change.conflicts {
-        let _ =
-            writeln!(out, "! `{}` is owned by `{}`; `--force-conflicts` takes it", conflict.field, conflict.manager);
+        let this = |refusal: &Refusal| matches!(refusal, Refusal::Conflict { key, conflict: other, .. } if *key == change.key && other == conflict);
+        let text = format!("`{}` is owned by `{}`", conflict.field, conflict.manager);
+        let _ = if refused(&this) {
+            writeln!(out, "! {text}; `--force-conflicts` takes it")
+        } else {
+            writeln!(out, "~ {text} and is taken")
+        };
     }
     let lines = change.pair.lines(context).map_err(|error| Failure::Bug(error.to_string()))?;
     for line in lines {
@@ -227,7 +247,12 @@ fn document(plan: &Plan, release: &Release) -> Value {
     json!({
         "apiVersion": "r8/v1", "kind": "Diff",
         "release": {"name": release.name, "namespace": release.namespace},
-        "traffic": traffic, "objects": objects,
+        "traffic": traffic, "refusals": refusals(&plan.refusals), "objects": objects,
         "steps": steps(plan).lines().collect::<Vec<_>>(),
     })
+}
+
+/// What an apply does not do unasked, for programs.
+pub(super) fn refusals(refusals: &[Refusal]) -> Vec<Value> {
+    refusals.iter().map(|refusal| json!({"message": refusal.to_string(), "hint": refusal.hint()})).collect()
 }

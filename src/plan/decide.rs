@@ -72,7 +72,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     if let Some(change) = removed.filter(|_| wanted.route.is_none() && !goal.remove_route) {
         refusals.push(Refusal::RouteRemoved(change.key.clone()));
     }
-    refusals.extend(environment(&changes, observed));
+    refusals.extend(super::environment::refusals(&changes, observed));
     let mut warnings: Vec<Warning> = Vec::new();
     let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
     warnings.extend(interrupted.map(|member| Warning::Interrupted(member.name.clone())));
@@ -177,54 +177,6 @@ pub fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
     let Some(uid) = owner.and_then(|owner| owner["metadata"]["uid"].as_str()) else { return false };
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|owner| owner["uid"] == uid)
-}
-
-/// Versions that would change what they are under their names: KServe refuses another mode, and Services collide.
-fn environment(changes: &[Change], observed: &Observed) -> Vec<Refusal> {
-    let mode = |object: Option<&Value>| -> Option<String> {
-        let object = object?;
-        let status = object["status"]["deploymentMode"].as_str();
-        let named = status.or(object["metadata"]["annotations"]["serving.kserve.io/deploymentMode"].as_str())?;
-        Some(match named {
-            "RawDeployment" => "Standard".to_owned(),
-            "Serverless" => "Knative".to_owned(),
-            other => other.to_owned(),
-        })
-    };
-    let mut refusals = Vec::new();
-    let versions = changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
-    for change in versions {
-        let name = &change.key.name;
-        if change.key.kind == "InferenceService" && change.action == Action::Update {
-            let live = observed.objects.get(&change.key).and_then(|observation| observation.live.as_ref());
-            let (before, after) = (mode(live), mode(change.pair.after()));
-            if let (Some(before), Some(after)) = (before, after)
-                && before != after
-            {
-                let text = |mode: &str| format!("an InferenceService of mode {mode}");
-                let (before, after) = (text(&before), text(&after));
-                refusals.push(Refusal::Environment { version: name.clone(), before, after });
-            }
-        }
-        let other = changes.iter().find(|left| {
-            left.action == Action::Delete
-                && left.key.name == *name
-                && left.key.namespace == change.key.namespace
-                && matches!(
-                    (left.key.kind.as_str(), change.key.kind.as_str()),
-                    ("Deployment", "InferenceService") | ("InferenceService", "Deployment")
-                )
-        });
-        if let Some(left) = other {
-            let article = |kind: &str| format!("{} {kind}", if kind.starts_with('I') { "an" } else { "a" });
-            refusals.push(Refusal::Environment {
-                version: name.clone(),
-                before: article(&left.key.kind),
-                after: article(&change.key.kind),
-            });
-        }
-    }
-    refusals
 }
 
 /// Models that are live under another name than the one that they will be loaded under.

@@ -2,6 +2,7 @@
 
 mod decide;
 mod delete;
+mod environment;
 mod found;
 mod goal;
 mod member;

@@ -57,6 +57,19 @@ async fn a_live_release_loses_its_route_only_when_that_is_asked_for() {
     let ended = apply(cluster, &namespace, &[], &none).with(5);
     assert!(ended.stderr.contains("hint: `--remove-route` removes it"), "{}", ended.stderr);
     assert!(namespace.get("VirtualService", "shop").await.is_some());
+    let diff = start(cluster.r8(), &namespace.name, &["diff"], &none).end().with(0);
+    let text = format!(
+        "shop  routed → no route\nshop-0  100% → –\n! the strategy is none, but VirtualService {}/shop routes this release's \
+         requests; `--remove-route` removes it; requests are routed by Services alone then\n\n",
+        namespace.name
+    );
+    assert!(diff.stdout.starts_with(&text), "{}", diff.stdout);
+    let json = start(cluster.r8(), &namespace.name, &["diff", "-o", "json"], &none).end().with(0);
+    let document: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        document["refusals"][0]["hint"],
+        "`--remove-route` removes it; requests are routed by Services alone then"
+    );
     let diff = start(cluster.r8(), &namespace.name, &["diff", "--remove-route"], &none).end().with(0);
     assert!(diff.stdout.starts_with("shop  routed → no route\n"), "{}", diff.stdout);
     apply(cluster, &namespace, &["--remove-route"], &none).with(0);
@@ -77,6 +90,14 @@ async fn a_change_of_environment_needs_new_names() {
         "{}",
         ended.stderr
     );
+    let diff = start(cluster.r8(), &namespace.name, &["diff"], &other).end().with(0);
+    let text = "\n! version shop-0 is a Deployment and would become an InferenceService under the same name; ";
+    assert!(diff.stdout.contains(text), "{}", diff.stdout);
+    let behind = values("deployment-gtw", "blue-green", &[("one", 1)]);
+    let ended = apply(cluster, &namespace, &[], &behind).with(5);
+    let text = "error: version shop-0 is a Service behind a VirtualService and would become a Service behind an HTTPRoute \
+                under the same name\nhint: give the version another name than `shop-0`";
+    assert!(ended.stderr.contains(text), "{}", ended.stderr);
     let renamed = other.replace("modelFormat", "metadata: {name: model}, modelFormat");
     let recorder = Recorder::start(cluster, &namespace.name);
     apply(cluster, &namespace, &[], &renamed).with(0);
