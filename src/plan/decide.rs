@@ -1,5 +1,7 @@
 //! From what was observed to a plan: what changes, in which order, what is refused, and of what is warned.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::member::{members, yielding};
@@ -77,10 +79,12 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
     warnings.extend(interrupted.map(|member| Warning::Interrupted(member.name.clone())));
     warnings.extend(moved(&changes));
-    let steps = steps(&changes, &traffic);
+    let with_route = live_route.map(|_| with_route(&changes)).filter(|_| wanted.route.is_some()).unwrap_or_default();
+    let steps = steps(&changes, &traffic, &with_route);
     let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();
     Plan {
         places,
+        with_route,
         release: release.clone(),
         goal: goal.clone(),
         steps,
@@ -212,14 +216,24 @@ fn moved(changes: &[Change]) -> Vec<Warning> {
     warnings
 }
 
+/// Objects that all versions need and whose spec changes.
+fn with_route(changes: &[Change]) -> BTreeSet<ObjectKey> {
+    let spec = |object: Option<&Value>| object.map(|object| object["spec"].clone());
+    let supports =
+        changes.iter().filter(|change| (change.role, change.action) == (Some(Role::Support), Action::Update));
+    let changed = supports.filter(|change| spec(change.pair.before()) != spec(change.pair.after()));
+    changed.map(|change| change.key.clone()).collect()
+}
+
 /// The order of `apply`: versions and support, wait, routing, drain, prune.
-fn steps(changes: &[Change], traffic: &[Shift]) -> Vec<Step> {
-    let written = |wanted: &dyn Fn(Role) -> bool| -> Vec<ObjectKey> {
-        let changed = changes.iter().filter(|change| matches!(change.action, Action::Create | Action::Update));
-        changed.filter(|change| change.role.is_some_and(wanted)).map(|change| change.key.clone()).collect()
+fn steps(changes: &[Change], traffic: &[Shift], with_route: &BTreeSet<ObjectKey>) -> Vec<Step> {
+    let written = changes.iter().filter(|change| matches!(change.action, Action::Create | Action::Update));
+    let routing = |change: &&Change| {
+        matches!(change.role, Some(Role::Routemap | Role::Route)) || with_route.contains(&change.key)
     };
-    let routing = |role: Role| matches!(role, Role::Routemap | Role::Route);
-    let (first, last) = (written(&|role| !routing(role)), written(&routing));
+    let (last, first): (Vec<&Change>, Vec<&Change>) = written.partition(routing);
+    let keys = |changes: Vec<&Change>| changes.into_iter().map(|change| change.key.clone()).collect::<Vec<_>>();
+    let (first, last) = (keys(first), keys(last));
     let pruned: Vec<ObjectKey> =
         changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.key.clone()).collect();
     let mut steps = Vec::new();
@@ -338,5 +352,43 @@ mod tests {
         let moved = |to: &str| Warning::Moved { index: 1, from: "shop-2".into(), to: to.into() };
         assert!(moved("shop-1").hint().is_some());
         assert_eq!(moved("final").hint(), None);
+    }
+
+    #[test]
+    fn what_an_old_route_needs_changes_together_with_it() {
+        let service = |port: u16| object("v1", "Service", "shop", json!({"spec": {"ports": [{"port": port}]}}));
+        let labelled = |label: &str| {
+            let (key, mut service) = object("v1", "Service", "other", json!({"spec": {}}));
+            service["metadata"]["labels"]["team"] = label.into();
+            (key, service)
+        };
+        let text = "versions: [{}]\nroutingTemplates: {shop: {template: \"apiVersion: networking.istio.io/v1\\nkind: \
+                    VirtualService\\nmetadata: {name: shop, namespace: models}\\n\"}}\n";
+        let route = Route::parse(text).unwrap();
+        let support = [(service(80), service(81)), (labelled("a"), labelled("b"))];
+        let observation = |live: &Value, desired: &Value| Observation {
+            live: Some(live.clone()),
+            desired: Some(desired.clone()),
+            ..Observation::default()
+        };
+        let manifest = |(_, (key, object)): &((ObjectKey, Value), (ObjectKey, Value))| Manifest {
+            key: key.clone(),
+            object: object.clone(),
+            template: String::new(),
+            role: Role::Support,
+        };
+        let manifests = Manifests::new(support.iter().map(manifest).collect()).unwrap();
+        let objects = support.iter().map(|((key, live), (_, wanted))| (key.clone(), observation(live, wanted)));
+        let mut observed = Observed { objects: objects.collect(), ..Observed::default() };
+        let wanted = Wanted { manifests, route };
+        let first = plan(&wanted, &observed, &release(), &Goal::default());
+        assert_eq!(first.with_route, BTreeSet::new());
+        let old = object("gateway.networking.k8s.io/v1", "HTTPRoute", "shop", json!({"spec": {"rules": []}}));
+        observed.left.insert(old.0, old.1);
+        let plan = plan(&wanted, &observed, &release(), &Goal::default());
+        let (entry, other) = (service(81).0, labelled("a").0);
+        assert_eq!(plan.with_route, BTreeSet::from([entry.clone()]));
+        assert_eq!(plan.steps[0], Step::Write(vec![other]));
+        assert_eq!(plan.steps[2], Step::Route(vec![entry]));
     }
 }

@@ -10,7 +10,7 @@ mod next;
 mod refusal;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -175,6 +175,9 @@ pub struct Plan {
     pub route: Option<Route>,
     /// The wanted route, where the Iter8 controller writes it.
     pub left_to_controller: Option<Route>,
+    /// Objects that all versions need and whose spec changes while a route is live, as the entry Service's does with the
+    /// environment: requests to the old versions still need what it says, so they are written together with the route.
+    pub with_route: BTreeSet<ObjectKey>,
     /// Which release this is.
     pub release: Release,
     /// What the user wants.
