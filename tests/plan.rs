@@ -111,6 +111,20 @@ fn a_change_that_interrupts_waits_until_requests_have_left() {
 }
 
 #[test]
+fn what_all_versions_need_changes_when_the_new_ones_are_ready() {
+    let named = |environment: &str, name: &str| {
+        Release::parse(&format!(
+            "environment: {environment}\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  port: 8080\n  \
+             versions:\n  - {{metadata: {{name: {name}}}, image: x}}\n"
+        ))
+    };
+    let (before, wanted) = (named("deployment-istio", "a"), named("deployment-gtw", "b"));
+    let world = World::new(Some(&before), &wanted, Goal::default());
+    assert!(world.reshapes(), "the case has no object whose spec changes");
+    assert!(all_orders(&world).contains(&Outcome::Done));
+}
+
+#[test]
 fn versions_under_new_names_take_over_when_the_old_ones_stop() {
     let named = |names: &[&str]| {
         let entries = names.iter().map(|name| format!("  - {{metadata: {{name: {name}}}, image: x, weight: 1}}\n"));

@@ -103,6 +103,11 @@ impl World {
         World { plan, start: Start::Calm }
     }
 
+    /// Whether the plan changes the spec of an object that all versions need.
+    pub fn reshapes(&self) -> bool {
+        self.plan.changes.iter().any(|change| self.is_reshaped(&change.key))
+    }
+
     fn moment(&self) -> Moment {
         let members = &self.plan.members;
         let exists = |member: &plan::Member| {
@@ -176,6 +181,14 @@ impl World {
             change.is_none_or(|change| change.action == Action::Unchanged) || moment.seen.done.contains_key(key)
         };
         self.plan.members[index].objects.iter().all(written)
+    }
+
+    /// Whether an object that all versions need exists and changes what it says.
+    fn is_reshaped(&self, key: &ObjectKey) -> bool {
+        let change = self.plan.change(key).unwrap();
+        let spec = |object: Option<&Value>| object.map(|object| object["spec"].clone());
+        let (before, after) = (spec(change.pair.before()), spec(change.pair.after()));
+        change.role == Some(Role::Support) && before.is_some() && before != after
     }
 
     fn fail(&self, moment: &Moment, rule: &str) -> ! {
@@ -298,6 +311,11 @@ impl World {
 
     fn write(&self, moment: &mut Moment, keys: &[ObjectKey]) {
         let shares = self.shares(moment.route.as_ref());
+        let settled = |index| self.is_written(moment, index) && self.is_settled(moment, index);
+        let new_route = (0..shares.len()).any(|index| self.plan.members[index].index.is_some() && settled(index));
+        for key in keys.iter().filter(|key| moment.route.is_some() && !new_route && self.is_reshaped(key)) {
+            self.fail(moment, &format!("{key} changes under the route that needs it as it was"));
+        }
         for key in keys {
             moment.seen.done.insert(key.clone(), moment.seen.now);
         }
@@ -439,7 +457,9 @@ impl World {
                 if late.is_empty() {
                     self.fail(moment, "not ready, and nobody is late");
                 }
-                for change in changes().filter(|change| change.action == Action::Delete) {
+                // A route that another one has replaced may be gone.
+                let replaced = |key| matches!(moment.seen.routed, Routed::Wanted(_)) && plan::is_route(key);
+                for change in changes().filter(|change| change.action == Action::Delete && !replaced(&change.key)) {
                     if moment.seen.done.contains_key(&change.key) {
                         self.fail(moment, &format!("not ready, and {} is deleted", change.key));
                     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Next, Outcome, RouteWrite, Routed, State};
-use crate::manifest::Role;
+use crate::manifest::{ObjectKey, Role};
 use crate::route::Route;
 
 /// The longest that a running Iter8 controller takes to follow a routemap.
@@ -93,6 +93,12 @@ impl State<'_> {
             let changes = self.plan.changes.iter().filter(move |change| change.role == Some(role));
             changes.map(|change| change.key.clone()).find(|key| !self.is_done(key))
         };
+        // What the route before needs as it is changes only now.
+        let support = self.plan.with_route.iter().filter(|key| !self.is_done(key));
+        let support: Vec<ObjectKey> = support.cloned().collect();
+        if !support.is_empty() {
+            return Some(Next::Write(support));
+        }
         if let Some(routemap) = unwritten(Role::Routemap) {
             return Some(Next::Write(vec![routemap]));
         }

@@ -18,6 +18,7 @@ impl State<'_> {
             .iter()
             .filter(|change| change.role.is_some_and(|role| !routing(role)))
             .filter(|change| !self.is_done(&change.key) && !waits(&change.key))
+            .filter(|change| !self.plan.with_route.contains(&change.key))
             .map(|change| change.key.clone())
             .collect();
         if !keys.is_empty() {
