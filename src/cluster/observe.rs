@@ -203,7 +203,7 @@ impl Cluster<'_> {
 
     pub(super) fn refused(&self, key: &ObjectKey, error: kube::Error) -> ClusterError {
         match error {
-            kube::Error::Api(status) if !matches!(status.code, 401 | 403 | 429 | 500..) => {
+            kube::Error::Api(status) if is_refusal(&status) => {
                 ClusterError::Refused { key: Box::new(key.clone()), message: status.message }
             }
             error => ClusterError::from_client(error, &self.server, &format!("apply {key}")),
@@ -218,6 +218,14 @@ pub(super) fn json(object: &DynamicObject) -> Value {
 /// Whether the user lacks a right, in the words of the API server; what admission refuses has the same code.
 fn lacks_right(status: &Status) -> bool {
     [" cannot patch resource ", " cannot create resource "].iter().any(|text| status.message.contains(text))
+}
+
+/// Whether the server has something against the object: admission refuses with the code of a missing right.
+fn is_refusal(status: &Status) -> bool {
+    match status.code {
+        403 => !lacks_right(status),
+        code => !matches!(code, 401 | 429 | 500..),
+    }
 }
 
 /// Fields that others own, from a refusal of server-side apply; those of tools that r8 takes over from are none.

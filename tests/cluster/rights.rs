@@ -333,6 +333,6 @@ async fn what_admission_refuses_is_no_lack_of_a_right() {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
-    let start = format!("error: cannot apply Deployment {}/shop-0: ", namespace.name);
-    assert!(told.contains(&start), "{told}");
+    let start = format!("error: the API server refuses Deployment {}/shop-0: ", namespace.name);
+    assert!(told.contains(&start) && !told.contains("ask for the right"), "{told}");
 }
