@@ -313,7 +313,8 @@ impl World {
         let shares = self.shares(moment.route.as_ref());
         let settled = |index| self.is_written(moment, index) && self.is_settled(moment, index);
         let new_route = (0..shares.len()).any(|index| self.plan.members[index].index.is_some() && settled(index));
-        for key in keys.iter().filter(|key| moment.route.is_some() && !new_route && self.is_reshaped(key)) {
+        let reshaped = keys.iter().find(|key| self.is_reshaped(key));
+        if let Some(key) = reshaped.filter(|_| moment.route.is_some() && !new_route) {
             self.fail(moment, &format!("{key} changes under the route that needs it as it was"));
         }
         for key in keys {
