@@ -77,6 +77,24 @@ impl Environment {
     pub fn objects(&self) -> &[ObjectRule] {
         self.table.objects.as_deref().unwrap_or_default()
     }
+
+    /// The values that hold where nothing is given, as a chart's `values.yaml` has them; those of each version are not
+    /// among them.
+    pub fn defaults(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut defaults = serde_json::Map::new();
+        let plain = self.table.keys.iter().filter(|(path, _)| !path.contains("[]"));
+        for (path, default) in plain.filter_map(|(path, rule)| Some((path, rule.default.as_ref()?))) {
+            let mut map = &mut defaults;
+            let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+            for key in above.split('.').filter(|key| !key.is_empty()) {
+                let below = map.entry(key).or_insert_with(|| serde_json::Map::new().into());
+                let serde_json::Value::Object(below) = below else { return defaults };
+                map = below;
+            }
+            map.insert(name.to_owned(), default.clone());
+        }
+        defaults
+    }
 }
 
 impl Catalog {
@@ -352,6 +370,18 @@ mod tests {
                 assert_eq!(has_route, strategy != "none", "{name}/{strategy}");
             }
         }
+    }
+
+    #[test]
+    fn the_defaults_of_an_environment_are_values() {
+        let defaults = Catalog::embedded().environment("kserve-modelmesh-istio").unwrap().defaults();
+        assert_eq!(
+            serde_json::Value::from(defaults),
+            serde_json::json!({
+                "iter8Version": "v0.18", "application": {"strategy": "none"},
+                "service": {"host": "modelmesh-serving.modelmesh-serving.svc.cluster.local", "port": 8033},
+            })
+        );
     }
 
     #[test]

@@ -103,6 +103,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_keeps_its_nulls() {
+        let values = load(&[file("a: {b: null, c: [{d: null}]}\ne: 18446744073709551615")]).unwrap();
+        assert_eq!(
+            values.root().to_json_as_given(),
+            json!({"a": {"b": null, "c": [{"d": null}]}, "e": 18_446_744_073_709_551_615_u64})
+        );
+    }
+
+    #[test]
     fn documents_of_one_file_are_merged() {
         assert_eq!(json_of(&["a: 1\n---\nb: 2\n--- # c\na: 3\n"]), json!({"a": 3, "b": 2}));
     }

@@ -112,4 +112,17 @@ impl Node {
                 .into(),
         }
     }
+
+    /// As JSON with every null, as a release record keeps what was given.
+    pub fn to_json_as_given(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::List(items) => items.iter().map(Node::to_json_as_given).collect(),
+            Kind::Map(map) => map
+                .iter()
+                .map(|(key, entry)| (key.clone(), entry.value.to_json_as_given()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            _ => self.to_json(),
+        }
+    }
 }
