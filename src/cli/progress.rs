@@ -45,6 +45,7 @@ impl<'r, 'w> Progress<'r, 'w> {
             News::Written { key, created } => {
                 self.line(&format!("{} {key}", if *created { "created" } else { "updated" }));
             }
+            News::Lost(key) => self.line(&format!("{key} was deleted by somebody else: it is written again")),
             News::Deleted(key) => self.line(&format!("deleted {key}")),
             News::Routed(route) => {
                 let parts: Vec<String> = shares(route).iter().map(|(name, share)| format!("{name} {share}")).collect();

@@ -20,8 +20,8 @@ const WATCH_SECONDS: u32 = 50;
 pub(super) enum Sighting {
     /// An object as it is.
     Is(ObjectKey, Box<Value>),
-    /// An object that is gone.
-    Gone(ObjectKey),
+    /// An object that is gone, with its `uid`.
+    Gone(ObjectKey, Option<String>),
     /// From here on everything that there is of one kind in one namespace is told, at the start or after a gap.
     Begins(String, String),
     /// Everything that there is has been told.
@@ -58,7 +58,7 @@ impl Cluster<'_> {
             Ok(Event::Apply(object) | Event::InitApply(object)) => {
                 Some(Sighting::Is(key(&object), Box::new(typed(&object))))
             }
-            Ok(Event::Delete(object)) => Some(Sighting::Gone(key(&object))),
+            Ok(Event::Delete(object)) => Some(Sighting::Gone(key(&object), object.metadata.uid)),
             Ok(Event::InitDone) => Some(Sighting::Listed(kind.clone(), place.clone())),
             Ok(Event::Init) => Some(Sighting::Begins(kind.clone(), place.clone())),
             // The watch is taken up again, slower each time.

@@ -72,6 +72,8 @@ pub enum News<'a> {
         /// Whether it is new.
         created: bool,
     },
+    /// Somebody else has deleted an object that is wanted: it is written again.
+    Lost(&'a ObjectKey),
     /// The route has been written, as it is now.
     Routed(&'a serde_json::Value),
     /// An object has been deleted.

@@ -1,5 +1,6 @@
 //! An apply as it runs: asks [`next`] what to do, does it, and reports what was seen.
 
+mod losing;
 mod watching;
 mod writing;
 
@@ -16,6 +17,7 @@ use super::{Cluster, ClusterError, News};
 use crate::manifest::ObjectKey;
 use crate::plan::{Action, Next, Outcome, Plan, Seen, has_state, next};
 use crate::readiness::{Health, Settled, Track};
+use losing::Lost;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub struct Run<'a> {
     polls: bool,
     /// Whether a watch failed: what it would have told may be missing.
     blind: bool,
+    /// What others have deleted.
+    lost: Lost,
+    /// Deployments that KServe has made of InferenceServices and that were there.
+    children: BTreeSet<ObjectKey>,
     /// Objects whose write or deletion may have arrived all the same.
     doubtful: BTreeSet<ObjectKey>,
     /// How often somebody who waits is told so.
@@ -84,6 +90,8 @@ impl<'a> Run<'a> {
             fresh: BTreeMap::new(),
             polls: false,
             blind: false,
+            lost: Lost::default(),
+            children: observed.children.keys().map(watching::child_of).collect(),
             doubtful: BTreeSet::new(),
             beat,
             told: vec![String::new(); members],
@@ -129,6 +137,10 @@ impl<'a> Run<'a> {
             if *stop.borrow() {
                 return Ok(End::Interrupted);
             }
+            if self.has_lost() {
+                self.put_back().await?;
+                continue;
+            }
             let next = next(self.plan, &self.seen);
             if !self.follows && !matches!(next, Next::End(_)) {
                 self.start_following()?;
@@ -139,6 +151,11 @@ impl<'a> Run<'a> {
                 Next::End(Outcome::NotReady(_)) if self.blind => {
                     self.blind = false;
                     self.poll().await
+                }
+                // What is not followed may have been deleted while versions were waited for.
+                Next::End(Outcome::Done | Outcome::Remains(..)) if self.lost.is_to_be_looked_for() => {
+                    self.look_for_lost().await;
+                    Ok(())
                 }
                 Next::End(outcome) => return Ok(End::Outcome(outcome)),
                 next => self.perform(next, stop).await,
@@ -154,7 +171,10 @@ impl<'a> Run<'a> {
     async fn perform(&mut self, next: Next, stop: &mut watch::Receiver<bool>) -> Result<(), ClusterError> {
         match next {
             Next::End(_) => {}
-            Next::Watch(until) => self.watch(until, stop).await?,
+            Next::Watch(until) => {
+                self.lost.look_later();
+                self.watch(until, stop).await?;
+            }
             Next::Write(keys) => self.write(&keys).await?,
             Next::Route(write) => self.write_route(write).await?,
             Next::Silence(key) => {

@@ -121,7 +121,7 @@ impl<'a> Watch<'a> {
     fn see(&mut self, sighting: Sighting) {
         match sighting {
             Sighting::Is(key, object) => self.see_object(&key, *object),
-            Sighting::Gone(key) => self.stale |= self.is_known(&key),
+            Sighting::Gone(key, _) => self.stale |= self.is_known(&key),
             Sighting::Begins(..) => {}
             // What happened in a gap was not told.
             Sighting::Listed(kind, namespace) => self.stale |= !self.listed.insert((kind, namespace)),

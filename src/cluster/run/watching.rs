@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt, join_all, select};
 use futures_util::stream::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -121,12 +121,19 @@ impl Run<'_> {
                 }
                 self.see_object(&key, Some(*object));
             }
-            Sighting::Gone(key) => self.see_object(&key, None),
+            Sighting::Gone(key, uid) => {
+                let newest =
+                    self.object(&key).or(self.route.as_ref().filter(|route| key_of(route).as_ref() == Some(&key)));
+                // One that came after it under the same name is there.
+                if newest.is_none_or(|newest| newest["metadata"]["uid"].as_str() == uid.as_deref()) {
+                    self.see_object(&key, None);
+                }
+            }
             Sighting::Begins(kind, namespace) => drop(self.fresh.insert((kind, namespace), BTreeSet::new())),
             Sighting::Listed(kind, namespace) => {
                 let Some(told) = self.fresh.remove(&(kind.clone(), namespace.clone())) else { return Ok(()) };
                 let here = |key: &&ObjectKey| key.kind == kind && key.namespace == namespace && !told.contains(*key);
-                let gone: Vec<ObjectKey> = self.tracks.keys().filter(here).cloned().collect();
+                let gone: Vec<ObjectKey> = self.tracks.keys().chain(&self.children).filter(here).cloned().collect();
                 gone.iter().for_each(|key| self.see_object(key, None));
             }
             Sighting::Forbidden(kind) => {
@@ -148,18 +155,30 @@ impl Run<'_> {
 
     pub(super) fn see_object(&mut self, key: &ObjectKey, object: Option<Value>) {
         if let Some(track) = self.tracks.get_mut(key) {
-            track.see(object);
+            if object.is_none() && track.object().is_some() {
+                self.lose(key);
+            }
+            self.tracks.entry(key.clone()).and_modify(|track| track.see(object));
         } else if key.kind == "Deployment" {
             let parent = |name: &str| child(name) == key.name;
             let found = self.tracks.iter_mut().find(|(owner, _)| {
                 owner.kind == "InferenceService" && owner.namespace == key.namespace && parent(&owner.name)
             });
             if let Some((_, track)) = found {
-                track.see_child(object);
+                let goes = object.as_ref().is_some_and(|object| !object["metadata"]["deletionTimestamp"].is_null());
+                if object.is_some() {
+                    self.children.insert(key.clone());
+                }
+                // One that was there and is gone does not serve; of one that was never seen KServe's word is left.
+                let gone = goes || (object.is_none() && self.children.contains(key));
+                track.see_child(if gone { Some(gone_child(key)) } else { object });
             }
         } else if self.route_key().as_ref() == Some(key) {
             let older = |new: &Value, old: &Value| version(new) < version(old);
             if !object.as_ref().zip(self.route.as_ref()).is_some_and(|(new, old)| older(new, old)) {
+                if object.is_none() && self.route.is_some() {
+                    self.lose(key);
+                }
                 self.see_route(object);
             }
         }
@@ -192,7 +211,12 @@ impl Run<'_> {
     }
 }
 
-fn child_of(key: &ObjectKey) -> ObjectKey {
+/// What a Deployment says that is gone: nothing.
+fn gone_child(key: &ObjectKey) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": key.namespace, "name": key.name}})
+}
+
+pub(super) fn child_of(key: &ObjectKey) -> ObjectKey {
     ObjectKey {
         group: "apps".into(),
         kind: "Deployment".into(),

@@ -68,7 +68,7 @@ fn release() -> [String; 2] {
 }
 
 /// Sends a signal to an r8 that runs.
-fn signal(running: &Running, name: &str) {
+pub(super) fn signal(running: &Running, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), running.0.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }

@@ -1,7 +1,8 @@
 //! What others and earlier runs left of a release: routes of the controller, versions elsewhere.
 
+use super::interrupts::signal;
 use super::*;
-use crate::harness::{Ask, control_plane};
+use crate::harness::{Ask, Proxy, control_plane, eventually};
 use crate::shop::hand_to_the_controller;
 
 const TWO: [(&str, u32); 2] = [("one", 30), ("two", 70)];
@@ -56,4 +57,86 @@ async fn a_version_is_pruned_in_the_namespace_that_only_the_route_names() {
     let one = values("deployment-istio", "blue-green", &TWO[..1]);
     apply(cluster, &namespace, &["--routing", "route"], &one).with(0);
     assert_eq!(elsewhere.get("Service", "shop-1").await, None);
+}
+
+/// Makes a model loaded, as ModelMesh says it.
+async fn loaded(namespace: &Namespace, name: &str) {
+    let status = serde_json::json!({
+        "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}],
+        "modelStatus": {"transitionStatus": "UpToDate", "states": {"activeModelState": "Loaded", "targetModelState": ""}},
+    });
+    namespace.put_status("InferenceService", name, &status).await;
+}
+
+/// Waits until the object of this kind and name is another one than `old`.
+async fn again(namespace: &Namespace, kind: &str, name: &str, old: &Value) -> Value {
+    eventually(&format!("{kind} {name} is written again"), async || {
+        let live = namespace.get(kind, name).await?;
+        (live["metadata"]["uid"] != old["metadata"]["uid"]).then_some(live)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_others_delete_while_a_version_is_waited_for_is_written_again() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("deleted", &[]).await;
+    let flags = ["apply", "--drain", "0s", "--settle", "1s", "--timeout", "90s"];
+    let (first, second) = ([("one", 60), ("two", 40)], [("one", 60), ("three", 40)]);
+    let running = start(cluster.r8(), &namespace.name, &flags, &values("kserve-modelmesh-istio", "blue-green", &first));
+    let model = eventually("the version is there", async || namespace.get("InferenceService", "shop-0").await).await;
+    let config = eventually("its weight is there", async || namespace.get("ConfigMap", "shop-0-weight-config").await);
+    let config = config.await;
+    namespace.delete("ConfigMap", "shop-0-weight-config").await;
+    namespace.delete("InferenceService", "shop-0").await;
+    again(&namespace, "InferenceService", "shop-0", &model).await;
+    loaded(&namespace, "shop-0").await;
+    loaded(&namespace, "shop-1").await;
+    let ended = running.end().with(0);
+    for object in ["InferenceService NAMESPACE/shop-0", "ConfigMap NAMESPACE/shop-0-weight-config"] {
+        let object = object.replace("NAMESPACE", &namespace.name);
+        let text = format!("{object} was deleted by somebody else: it is written again\n");
+        assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    }
+    again(&namespace, "ConfigMap", "shop-0-weight-config", &config).await;
+
+    let old = namespace.get("VirtualService", "shop").await.unwrap();
+    let running =
+        start(cluster.r8(), &namespace.name, &flags, &values("kserve-modelmesh-istio", "blue-green", &second));
+    eventually("the model changes", async || {
+        let live = namespace.get("InferenceService", "shop-1").await?;
+        (live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/three").then_some(())
+    })
+    .await;
+    namespace.delete("VirtualService", "shop").await;
+    let new = again(&namespace, "VirtualService", "shop", &old).await;
+    assert_eq!(new["spec"], old["spec"]);
+    let status = serde_json::json!({
+        "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}],
+        "modelStatus": {"transitionStatus": "InProgress", "states": {"activeModelState": "Loaded", "targetModelState": "Loading"}},
+    });
+    namespace.put_status("InferenceService", "shop-1", &status).await;
+    loaded(&namespace, "shop-1").await;
+    running.end().with(0);
+}
+
+#[tokio::test]
+async fn a_model_whose_deployment_others_delete_does_not_serve() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("child", &[Ask::Ready]).await;
+    let before = values("kserve-standard", "blue-green", &[("one", 60), ("two", 40)]);
+    apply(cluster, &namespace, &[], &before).with(0);
+    namespace.stop_playing().await;
+    let after = values("kserve-standard", "blue-green", &[("one", 60), ("three", 40)]);
+    let proxy = Proxy::start(cluster, vec![]);
+    let running = start(proxy.r8(), &namespace.name, &["apply", "--timeout", "90s"], &after);
+    proxy.wait_for(|request| request.watch && request.path.contains("/deployments") && request.status.is_some());
+    namespace.delete("Deployment", "shop-1-predictor").await;
+    eventually("requests leave it", async || {
+        let route = namespace.get("VirtualService", "shop").await?;
+        (route["spec"]["http"][0]["route"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    signal(&running, "INT");
+    running.end().with(130);
 }
