@@ -125,6 +125,16 @@ fn what_all_versions_need_changes_when_the_new_ones_are_ready() {
 }
 
 #[test]
+fn a_route_goes_after_its_routemap_and_before_the_versions() {
+    let goal = Goal { remove_route: true, ..Goal::default() };
+    for environment in ["deployment-istio", "kserve-standard"] {
+        let before = release(environment, "blue-green", &[("a", 30), ("b", 70)]);
+        let wanted = release(environment, "none", &[("a", 1)]).without_routemap();
+        assert!(all_orders(&World::new(Some(&before), &wanted, goal.clone())).contains(&Outcome::Done));
+    }
+}
+
+#[test]
 fn versions_under_new_names_take_over_when_the_old_ones_stop() {
     let named = |names: &[&str]| {
         let entries = names.iter().map(|name| format!("  - {{metadata: {{name: {name}}}, image: x, weight: 1}}\n"));

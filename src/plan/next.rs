@@ -23,7 +23,7 @@ use serde_json::Value;
 use super::{Action, Member, Plan};
 use crate::manifest::ObjectKey;
 use crate::readiness::{Health, Settled};
-use crate::route::{destinations, shares, without};
+use crate::route::{Destination, destinations, shares, without};
 
 /// What the performer reports.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -180,8 +180,18 @@ impl State<'_> {
         !self.seen.controller && self.plan.left_to_controller.is_none()
     }
 
+    /// Whether the route that was live before has been deleted, and none has taken its place.
+    fn is_unrouted(&self) -> bool {
+        let goes = |change: &super::Change| change.action == Action::Delete && prune::is_route(&change.key);
+        let gone = self.plan.changes.iter().any(|change| goes(change) && self.seen.done.contains_key(&change.key));
+        gone && !matches!(self.seen.routed, Routed::Wanted(_))
+    }
+
     /// Members that the live route sends requests to.
     fn live(&self) -> BTreeSet<usize> {
+        if self.is_unrouted() {
+            return BTreeSet::new();
+        }
         let all = 0..self.plan.members.len();
         match &self.seen.routed {
             Routed::AsBefore => all.filter(|index| self.member(*index).routed).collect(),
@@ -193,7 +203,13 @@ impl State<'_> {
     fn of_weights(&self, weights: &[u32]) -> BTreeSet<usize> {
         let Some(route) = &self.plan.route else { return BTreeSet::new() };
         let places = route.at(weights).map(|manifest| destinations(&manifest.object)).unwrap_or_default();
-        let is_live = |index: &usize| places.iter().any(|place| self.member(*index).is(place));
+        // A route through ModelMesh names no namespace: what is wanted under a name is meant, not what is left of it.
+        let meant = |place: &&Destination| self.wanted().any(|index| self.member(index).is(place));
+        let (wanted, others): (Vec<&Destination>, Vec<&Destination>) = places.iter().partition(meant);
+        let is_live = |index: &usize| {
+            let places = if self.member(*index).index.is_some() { &wanted } else { &others };
+            places.iter().any(|place| self.member(*index).is(place))
+        };
         (0..self.plan.members.len()).filter(is_live).collect()
     }
 }
@@ -218,7 +234,7 @@ impl Plan {
         if out.is_empty() {
             return Some(before.clone());
         }
-        let gone = |place: &crate::route::Destination| out.iter().any(|index| self.members[*index].is(place));
+        let gone = |place: &Destination| out.iter().any(|index| self.members[*index].is(place));
         without(before, &gone)
     }
 

@@ -38,6 +38,14 @@ impl Release {
     }
 }
 
+impl Release {
+    /// The same without what the Iter8 controller reads.
+    pub fn without_routemap(mut self) -> Release {
+        self.manifests = self.manifests.filter(|manifest| manifest.role != Role::Routemap);
+        self
+    }
+}
+
 /// How the world begins.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Start {
@@ -379,6 +387,12 @@ impl World {
     }
 
     fn delete(&self, moment: &mut Moment, keys: &[ObjectKey]) {
+        let goes = |change: &&plan::Change| change.action == Action::Delete && change.key.name.ends_with("-routemap");
+        let routemap = self.plan.changes.iter().find(goes).map(|change| &change.key);
+        let is_there = routemap.filter(|key| !moment.seen.done.contains_key(*key));
+        if let (Some(routemap), Some(route)) = (is_there, keys.iter().find(|key| plan::is_route(key))) {
+            self.fail(moment, &format!("{route} goes before {routemap}, whose controller writes it again"));
+        }
         for (index, member) in self.plan.members.iter().enumerate() {
             if member.objects.iter().any(|key| keys.contains(key)) {
                 if self.shares(moment.route.as_ref())[index] > 0.0 {
@@ -389,6 +403,12 @@ impl World {
         }
         for key in keys {
             moment.seen.done.insert(key.clone(), moment.seen.now);
+        }
+        let is = |key: &ObjectKey, route: &Value| route["kind"] == key.kind && route["metadata"]["name"] == key.name;
+        if let Some(route) = moment.route.take_if(|route| keys.iter().any(|key| is(key, route))) {
+            for (index, share) in self.shares(Some(&route)).into_iter().enumerate() {
+                moment.free[index] = moment.free[index].or((share > 0.0).then_some(moment.seen.now));
+            }
         }
     }
 
@@ -458,8 +478,9 @@ impl World {
                 if late.is_empty() {
                     self.fail(moment, "not ready, and nobody is late");
                 }
-                // A route that another one has replaced may be gone.
-                let replaced = |key| matches!(moment.seen.routed, Routed::Wanted(_)) && plan::is_route(key);
+                // A route that another one has replaced may be gone, or one that the user does without.
+                let wanted = matches!(moment.seen.routed, Routed::Wanted(_)) || self.plan.goal.remove_route;
+                let replaced = |key: &ObjectKey| wanted && (plan::is_route(key) || key.name.ends_with("-routemap"));
                 for change in changes().filter(|change| change.action == Action::Delete && !replaced(&change.key)) {
                     if moment.seen.done.contains_key(&change.key) {
                         self.fail(moment, &format!("not ready, and {} is deleted", change.key));

@@ -10,7 +10,7 @@ use crate::cluster::write::Stored;
 use crate::cluster::{ClusterError, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
 use crate::plan::{Action, CONTROLLER, Member, RouteWrite, Routed, Routing, is_controllers, is_route};
-use crate::route::destinations;
+use crate::route::{Destination, destinations};
 
 impl Run<'_> {
     pub(super) async fn write(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
@@ -137,7 +137,13 @@ impl Run<'_> {
         for key in routes.into_iter().filter(|key| !keys.contains(key)) {
             let served = self.cluster.served(&self.sight.kinds, &key)?;
             let Some(live) = self.cluster.read(served, &key).await? else { continue };
-            let places = destinations(&live);
+            // A route through ModelMesh names no namespace: what stays under a name is meant, not what goes.
+            let stays = |place: &Destination| {
+                let mut wanted = self.plan.members.iter().filter(|member| member.index.is_some());
+                wanted.any(|member| member.is(place))
+            };
+            let mut places = destinations(&live);
+            places.retain(|place| !stays(place));
             if let Some(member) = going.iter().find(|member| places.iter().any(|place| member.is(place))) {
                 return Err(ClusterError::Rerouted { route: Box::new(key), version: member.name.clone() });
             }

@@ -26,8 +26,10 @@ impl State<'_> {
             }
         }
         let (routing, others): (Vec<ObjectKey>, Vec<ObjectKey>) = going.into_iter().partition(is_routing);
-        if !routing.is_empty() {
-            return Next::Delete(routing);
+        // Without its routemap a route is not written again.
+        let (routes, routemaps): (Vec<ObjectKey>, Vec<ObjectKey>) = routing.into_iter().partition(is_route);
+        if let Some(first) = [routemaps, routes].into_iter().find(|keys| !keys.is_empty()) {
+            return Next::Delete(first);
         }
         // A route that went took its requests along; proxies learn of it as late as of any other change.
         let gone = self.plan.changes.iter().filter(|change| change.action == Action::Delete && is_route(&change.key));

@@ -13,7 +13,7 @@ const CONTROLLER_FOLLOWS: Duration = Duration::from_secs(30);
 impl State<'_> {
     /// Traffic rule 2: the write that takes requests from a version that stopped serving, or gives them back.
     pub(super) fn relief(&self) -> Option<Next> {
-        if !self.writes_route() {
+        if !self.writes_route() || self.is_unrouted() {
             return None;
         }
         let write = match &self.seen.routed {
