@@ -12,6 +12,7 @@ mod gone;
 mod inventory;
 mod observe;
 mod overlay;
+pub mod records;
 mod run;
 mod watch;
 mod wire;

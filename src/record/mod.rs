@@ -9,6 +9,7 @@ mod manifests;
 mod pack;
 mod route;
 mod time;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ pub use history::{Entry, current, deployed, last, next_number, pruned, rollback_
 pub use list::{Filter, Order, listed};
 pub use route::StoredRoute;
 pub use time::Time;
+pub use values::{coalesce, coalesce_tables};
 
 use fields::{Fields, in_order, put, put_text};
 

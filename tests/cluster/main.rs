@@ -12,6 +12,7 @@ mod parts;
 mod proxy;
 mod readme;
 mod recorder;
+mod records;
 mod requests;
 mod rights;
 mod rules;

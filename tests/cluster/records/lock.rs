@@ -1,0 +1,123 @@
+//! The lock of a release: who gets it, who keeps it, who loses it.
+
+use r8::cluster::records::{Driver, RecordsError, Watched};
+use r8::record::Status;
+use serde_json::json;
+
+use super::{at, create, holder, outline, release, revision, with_records};
+use crate::harness::cluster;
+
+#[tokio::test]
+async fn of_two_that_begin_together_one_begins() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("race", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        let pending = revision(&namespace, 1, Status::PendingInstall);
+        let begin = |who: &str| records.begin(&pending, holder(who), at(1));
+        let (one, other) = futures_util::future::join(begin("ann"), begin("bob")).await;
+        let loser = match (one, other) {
+            (Ok(_), Err(error)) | (Err(error), Ok(_)) => error,
+            _ => panic!("one of them begins"),
+        };
+        assert!(matches!(loser, RecordsError::Taken { number: 1, .. }), "{loser}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_finished_revision_supersedes_the_deployed_ones_and_the_oldest_go() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("finish", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Superseded, Status::Deployed, Status::Failed, Status::Deployed]).await;
+        let held = records.begin(&revision(&namespace, 5, Status::PendingUpgrade), holder("ann"), at(5)).await.unwrap();
+        held.rewrite(|revision| revision.info.notes = "half".into(), at(6)).await.unwrap();
+        let end = |revision: &mut r8::record::Revision| revision.info.status = Status::Deployed;
+        assert!(held.finish(end, 4, at(7)).await.unwrap().is_empty());
+        let (kept, _) = records.revisions(&release(&namespace)).await.unwrap();
+        let expected = [(2, Status::Superseded), (3, Status::Failed), (4, Status::Superseded), (5, Status::Deployed)];
+        assert_eq!(outline(&kept), expected);
+        assert_eq!((kept[3].holder.as_deref(), kept[3].revision.info.notes.as_str()), (None, "half"));
+        assert_eq!(kept[0].revision.info.description, "Revision 2");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_revision_leaves_the_deployed_one_deployed() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("fail", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Deployed, Status::Failed]).await;
+        let held = records.begin(&revision(&namespace, 3, Status::PendingUpgrade), holder("ann"), at(3)).await.unwrap();
+        let end = |revision: &mut r8::record::Revision| revision.info.status = Status::Failed;
+        assert!(held.finish(end, 2, at(4)).await.unwrap().is_empty());
+        let (kept, _) = records.revisions(&release(&namespace)).await.unwrap();
+        assert_eq!(outline(&kept), [(1, Status::Deployed), (3, Status::Failed)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_between_reading_and_writing_loses_nothing() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("beat", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        let held = records.begin(&revision(&namespace, 1, Status::PendingInstall), holder("ann"), at(1)).await.unwrap();
+        let beat = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sh.helm.release.v1.shop.v1",
+            "annotations": {"r8/heartbeat": "2027-01-15T08:00:11Z"}}});
+        namespace.apply_as("helm", &beat).await;
+        held.rewrite(|revision| revision.manifest.push_str("# more\n"), at(2)).await.unwrap();
+        held.check().await.unwrap();
+        let kept = records.read(&release(&namespace), 1).await.unwrap().unwrap();
+        assert!(kept.revision.manifest.ends_with("# more\n"));
+        assert_eq!(kept.holder, Some(holder("ann").to_string()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_taken_is_lost_and_of_two_takers_one_gets_it() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("take", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        let pending = revision(&namespace, 1, Status::PendingInstall);
+        let held = records.begin(&pending, holder("ann"), at(1)).await.unwrap();
+        let known = records.history(&release(&namespace)).await.unwrap().remove(0);
+        let locked = records.locked(&known).await.unwrap();
+        let expected = format!(
+            "release {}/shop is locked: revision 1 is pending-install since 2027-01-15T08:00:01.123Z, by ann (process 7, begun \
+             2027-01-15T08:00:00.123Z)",
+            namespace.name
+        );
+        assert_eq!(locked.to_string(), expected);
+        records.take(&known, at(2)).await.unwrap();
+        let late = records.take(&known, at(3)).await.unwrap_err();
+        assert!(matches!(late, RecordsError::Outrun { .. }), "{late}");
+        assert!(matches!(held.check().await, Err(RecordsError::Lost { .. })));
+        let lost = held.rewrite(|revision| revision.info.notes = "late".into(), at(4)).await.unwrap_err();
+        let said = format!("release {}/shop is not locked by this run any more: its record was written by another tool", namespace.name);
+        assert_eq!(lost.to_string(), said);
+        let kept = records.read(&release(&namespace), 1).await.unwrap().unwrap();
+        assert_eq!(kept.revision.info.status, Status::Failed);
+        assert_eq!(
+            kept.revision.info.description,
+            "Given up: ann (process 7, begun 2027-01-15T08:00:00.123Z) gave no sign of life any more"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_that_helm_left_pending_is_never_stale() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("helms", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::PendingInstall]).await;
+        let known = records.history(&release(&namespace)).await.unwrap().remove(0);
+        assert_eq!(records.watch_holder(&known).await.unwrap(), Watched::Alive);
+        assert!(records.locked(&known).await.unwrap().hint().unwrap().contains("wait until Helm has ended"));
+        records.take(&known, at(2)).await.unwrap();
+    })
+    .await;
+}
