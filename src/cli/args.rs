@@ -1,11 +1,16 @@
 //! Flags and help texts: what can be typed, nothing settled.
 
+#[cfg(feature = "cluster")]
+mod records;
+
 use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
 use super::helm;
+#[cfg(feature = "cluster")]
+pub(super) use records::{Get, History, List, RecordOutput, Which};
 
 /// Safe progressive releases of models and services on Kubernetes from one values file
 ///
@@ -122,6 +127,22 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(alias = "uninstall", after_help = DELETE_EXAMPLES)]
     Delete(Delete),
+    /// Show the revisions of a release, the newest last
+    ///
+    /// Reads the release records that Helm and r8 share.
+    #[cfg(feature = "cluster")]
+    #[command(alias = "hist", after_help = records::HISTORY_EXAMPLES)]
+    History(History),
+    /// List releases, r8's and Helm's
+    ///
+    /// Reads the release records that Helm and r8 share: of each release the newest revision.
+    #[cfg(feature = "cluster")]
+    #[command(visible_alias = "ls", after_help = records::LIST_EXAMPLES)]
+    List(List),
+    /// Print what the record of a release says: values, manifests or everything
+    #[cfg(feature = "cluster")]
+    #[command(subcommand, after_help = records::GET_EXAMPLES)]
+    Get(Get),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is

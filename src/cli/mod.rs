@@ -12,9 +12,15 @@ mod diff;
 mod excerpt;
 mod failure;
 mod files;
+#[cfg(feature = "cluster")]
+mod get;
 mod glob;
 mod helm;
+#[cfg(feature = "cluster")]
+mod history;
 mod kubeconfig;
+#[cfg(feature = "cluster")]
+mod list;
 #[cfg(feature = "cluster")]
 mod live;
 #[cfg(feature = "cluster")]
@@ -22,6 +28,8 @@ mod prepare;
 #[cfg(feature = "cluster")]
 mod progress;
 mod read;
+#[cfg(feature = "cluster")]
+mod records;
 mod render;
 mod report;
 mod request;
@@ -136,6 +144,12 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Status(args) => return status::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Delete(args) => return delete::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::History(args) => return history::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::List(args) => return list::run(args, global, world, report),
+        #[cfg(feature = "cluster")]
+        Command::Get(args) => return get::run(args, global, world, report),
     };
     printed.map(Done::from)
 }

@@ -148,7 +148,7 @@ impl Cluster {
     }
 
     /// A program that talks to this cluster, without what the caller's environment says to Helm.
-    fn command(&self, program: &Path) -> Command {
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("HELM_") || name == "CI") {

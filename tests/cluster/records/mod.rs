@@ -1,5 +1,7 @@
 //! Release records in a real API server: how r8 keeps them, and what Helm and r8 say of each other's.
 
+mod commands;
+mod helm;
 mod lock;
 mod store;
 

@@ -1,0 +1,176 @@
+//! Helm and r8 on each other's records: `R8_TEST_INTEROP=1` builds the real Helm.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use r8::cluster::records::Driver;
+use r8::record::{Status, StoredRoute};
+use serde_json::{Value, json};
+
+use super::{create, outline, release, route, with_records};
+use crate::harness::{Cluster, Namespace, control_plane};
+use crate::parts::{build, wanted};
+use crate::shop::{printed, told};
+
+/// The programs that are compared, on one driver and in one namespace.
+struct Both<'a> {
+    cluster: &'a Cluster,
+    namespace: &'a Namespace,
+    driver: &'a str,
+}
+
+impl Both<'_> {
+    fn run(&self, mut command: Command, args: &[&str]) -> Output {
+        command.args(args).args(["-n", &self.namespace.name]).env("HELM_DRIVER", self.driver).env("TZ", "UTC");
+        command.output().unwrap()
+    }
+
+    fn try_helm(&self, args: &[&str]) -> Output {
+        static HELM: OnceLock<PathBuf> = OnceLock::new();
+        let helm = HELM.get_or_init(|| build("helm", "helm.sh/helm/v4/cmd/helm", "helm4"));
+        self.run(self.cluster.command(helm), args)
+    }
+
+    fn helm(&self, args: &[&str]) -> String {
+        let output = self.try_helm(args);
+        assert!(output.status.success(), "helm {args:?}: {}", told(&output));
+        printed(&output)
+    }
+
+    fn r8(&self, args: &[&str]) -> String {
+        let output = self.run(self.cluster.r8(), args);
+        assert!(output.status.success(), "r8 {args:?}: {}", told(&output));
+        assert_eq!(told(&output), "", "r8 {args:?}");
+        printed(&output)
+    }
+
+    /// Both print the same; r8 prints no blanks at the end of a line.
+    fn same(&self, args: &[&str]) {
+        let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        assert_eq!(trimmed(&self.r8(args)), trimmed(&self.helm(args)), "{args:?}");
+    }
+
+    /// Both print the same JSON.
+    fn same_json(&self, args: &[&str]) -> Value {
+        let args = [args, &["-o", "json"]].concat();
+        let [own, helms] = [self.r8(&args), self.helm(&args)].map(|text| serde_json::from_str::<Value>(&text).unwrap());
+        assert_eq!(own, helms, "{args:?}");
+        own
+    }
+
+    /// Every command prints the same of a release with these revisions.
+    fn all_the_same(&self, revisions: &[&str]) {
+        for args in [
+            &["list"][..],
+            &["list", "--date", "--reverse"],
+            &["list", "--filter", "^sh.p$"],
+            &["list", "--filter", "^hop"],
+            &["list", "--max", "1"],
+            &["list", "--max", "1", "--offset", "1"],
+            &["list", "--superseded"],
+            &["list", "--deployed"],
+            &["list", "--pending", "--failed"],
+            &["list", "--selector", "team=models"],
+            &["list", "-l", "team!=models"],
+            &["history", "shop"],
+            &["history", "shop", "--max", "2"],
+            &["get", "values", "shop"],
+            &["get", "values", "shop", "--all"],
+        ] {
+            self.same_json(args);
+            if args[0] != "get" {
+                self.same(args);
+            }
+        }
+        self.same(&["list", "--short"]);
+        self.same(&["list", "--no-headers"]);
+        self.same(&["list", "-o", "yaml"]);
+        self.same(&["history", "shop", "--show-rollback-revision"]);
+        self.same(&["history", "shop", "-o", "yaml"]);
+        self.same(&["get", "manifest", "shop"]);
+        self.same(&["get", "all", "shop"]);
+        for revision in revisions {
+            self.same_json(&["get", "values", "shop", "--revision", revision]);
+            self.same_json(&["get", "values", "shop", "--all", "--revision", revision]);
+            self.same(&["get", "manifest", "shop", "--revision", revision]);
+            self.same(&["get", "all", "shop", "--revision", revision]);
+        }
+    }
+}
+
+fn chart() -> String {
+    format!("{}/testdata/records/chart", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[tokio::test]
+async fn of_helms_records_r8_says_what_helm_says() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    for driver in ["secret", "configmap"] {
+        let namespace = cluster.namespace("helms", &[]).await;
+        let both = Both { cluster, namespace: &namespace, driver };
+        let chart = chart();
+        let chart = chart.as_str();
+        // Numbers that Go and r8 write in other forms of YAML are left out.
+        let plain = ["--set", "huge=null,tiny=null"];
+        let set = |args: &[&str]| both.helm(&[args, &plain[..]].concat());
+        set(&["install", "shop", chart, "--set-json", "nested={\"gone\":null}", "-l", "team=models"]);
+        set(&["upgrade", "shop", chart, "--set", "color=<green>&", "--description", "to green"]);
+        both.helm(&["rollback", "shop", "1"]);
+        set(&["install", "gone", chart]);
+        both.helm(&["uninstall", "gone", "--keep-history"]);
+        both.all_the_same(&["1", "2", "3"]);
+        let lists = both.same_json(&["list", "--uninstalled"]);
+        assert_eq!(lists[0]["name"], "gone");
+    }
+}
+
+#[tokio::test]
+async fn of_r8s_records_helm_says_what_r8_says() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    for (driver, name) in [(Driver::Secret, "secret"), (Driver::ConfigMap, "configmap")] {
+        let namespace = cluster.namespace("ours", &[]).await;
+        let both = Both { cluster, namespace: &namespace, driver: name };
+        with_records(cluster.kubeconfig().into(), driver, async |records| {
+            create(&records, &namespace, &[Status::Superseded, Status::Failed, Status::Deployed]).await;
+        })
+        .await;
+        both.all_the_same(&["1", "2", "3"]);
+        let list = both.same_json(&["list"]);
+        assert_eq!(
+            list,
+            json!([{"name": "shop", "namespace": namespace.name, "revision": "3", "updated": "2027-01-15 08:00:03.123 +0000 UTC",
+                "status": "deployed", "chart": "r8-0.1.0", "app_version": ""}])
+        );
+        let status: Value = serde_json::from_str(&both.helm(&["status", "shop", "-o", "json"])).unwrap();
+        assert_eq!((&status["info"]["status"], &status["version"]), (&"deployed".into(), &3.into()));
+    }
+}
+
+#[tokio::test]
+async fn helm_rolls_back_and_uninstalls_what_r8_made() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    let namespace = cluster.namespace("taken", &[]).await;
+    let both = Both { cluster, namespace: &namespace, driver: "secret" };
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Superseded, Status::Deployed]).await;
+        let live = &r8::manifest::read_documents(&super::manifest(&namespace.name, "2")).unwrap()[0];
+        namespace.apply_as("helm", live).await;
+        both.helm(&["rollback", "shop", "1"]);
+        let live = namespace.get("ConfigMap", "shop").await.unwrap();
+        assert_eq!(live["data"], json!({"revision": "1"}));
+        let (kept, broken) = records.revisions(&release(&namespace)).await.unwrap();
+        assert_eq!(outline(&kept), [(1, Status::Superseded), (2, Status::Superseded), (3, Status::Deployed)]);
+        assert!(broken.is_empty());
+        let newest = &kept[2].revision;
+        assert_eq!(newest.info.rollback_revision, Some(1));
+        assert_eq!(newest.labels["team"], "models");
+        assert_eq!(StoredRoute::read(newest.chart.as_ref().unwrap()).unwrap(), Some(route()));
+        both.all_the_same(&["3"]);
+        both.helm(&["upgrade", "shop", &chart(), "--set", "huge=null,tiny=null"]);
+        both.all_the_same(&["3", "4"]);
+        both.helm(&["uninstall", "shop"]);
+        assert_eq!(records.history(&release(&namespace)).await.unwrap(), []);
+    })
+    .await;
+}
