@@ -180,30 +180,48 @@ pub fn in_force(route: &Value) -> Result<(), String> {
     if route["kind"] != "HTTPRoute" {
         return Ok(());
     }
-    let wanted = route["spec"]["parentRefs"].as_array().map_or(0, Vec::len);
-    let parents = route["status"]["parents"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if parents.len() < wanted {
-        return Err(format!("{} of {wanted} parents have answered", parents.len()));
+    let wanted = route["spec"]["parentRefs"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let answers = route["status"]["parents"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let home = route["metadata"]["namespace"].as_str().unwrap_or_default();
+    let of = |parent: &Value| -> Vec<&Value> {
+        let same = |answer: &&Value| parent_ref(&answer["parentRef"], home) == parent_ref(parent, home);
+        answers.iter().filter(same).collect()
+    };
+    let silent = wanted.iter().filter(|parent| of(parent).is_empty()).count();
+    if silent > 0 {
+        return Err(format!("{} of {} parents have answered", wanted.len() - silent, wanted.len()));
     }
-    for parent in parents {
-        let name = parent["parentRef"]["name"].as_str().unwrap_or_default();
-        for kind in ["Accepted", "ResolvedRefs"] {
-            let found =
-                parent["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == kind);
-            let Some(condition) = found else { return Err(format!("parent {name} does not say {kind}")) };
-            let seen = condition["observedGeneration"].as_i64().unwrap_or(0);
-            if seen < route["metadata"]["generation"].as_i64().unwrap_or(0) {
-                return Err(format!("parent {name} has not seen the change"));
-            }
-            if condition["status"] != "True" {
-                let text = |key: &str| condition[key].as_str().unwrap_or_default();
-                return Err(format!(
-                    "parent {name}: {kind} is {}: {}: {}",
-                    text("status"),
-                    text("reason"),
-                    text("message")
-                ));
-            }
+    // What is said of a parent that the route has no more is old.
+    wanted.iter().flat_map(of).try_for_each(|answer| accepted(route, answer))
+}
+
+/// All that names a parent, with the defaults of the Gateway API: group, kind, namespace, name, section and port.
+fn parent_ref<'a>(parent: &'a Value, home: &'a str) -> ([&'a str; 5], Option<u64>) {
+    let text = |key: &str, default: &'a str| parent[key].as_str().unwrap_or(default);
+    let names = [
+        text("group", "gateway.networking.k8s.io"),
+        text("kind", "Gateway"),
+        text("namespace", home),
+        text("name", ""),
+        text("sectionName", ""),
+    ];
+    (names, parent["port"].as_u64())
+}
+
+/// Whether a parent accepts the newest generation of a route and finds its backends.
+fn accepted(route: &Value, answer: &Value) -> Result<(), String> {
+    let name = answer["parentRef"]["name"].as_str().unwrap_or_default();
+    for kind in ["Accepted", "ResolvedRefs"] {
+        let found = answer["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == kind);
+        let Some(condition) = found else { return Err(format!("parent {name} does not say {kind}")) };
+        let seen = condition["observedGeneration"].as_i64().unwrap_or(0);
+        if seen < route["metadata"]["generation"].as_i64().unwrap_or(0) {
+            return Err(format!("parent {name} has not seen the change"));
+        }
+        if condition["status"] != "True" {
+            let text = |key: &str| condition[key].as_str().unwrap_or_default();
+            let (status, reason, message) = (text("status"), text("reason"), text("message"));
+            return Err(format!("parent {name}: {kind} is {status}: {reason}: {message}"));
         }
     }
     Ok(())
@@ -240,5 +258,37 @@ mod tests {
             "headers": {"request": {"set": {"mm-vmodel-id": "shop-1"}}}}]}]}});
         assert!(names(&route, "models", "shop-1") && names(&route, "other", "shop-1"));
         assert!(destinations(&route)[0].is_by_name_alone());
+    }
+
+    #[test]
+    fn each_parent_that_a_route_names_has_to_accept_it() {
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "observedGeneration": 3});
+        let answer = |parent: Value, status: &str| json!({"parentRef": parent, "conditions": [condition("Accepted", status), condition("ResolvedRefs", "True")]});
+        let route = |parents: Value, answers: Value| {
+            json!({"kind": "HTTPRoute", "metadata": {"namespace": "models", "generation": 3},
+                   "spec": {"parentRefs": parents}, "status": {"parents": answers}})
+        };
+        let inner = json!({"name": "gateway", "sectionName": "inner"});
+        let outer = json!({"name": "gateway", "sectionName": "outer"});
+        let spelt = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "models",
+                           "name": "gateway", "sectionName": "inner"});
+        assert_eq!(in_force(&route(json!([inner]), json!([answer(spelt, "True")]))), Ok(()));
+        // The answer of another listener, namespace or port is none, however many there are.
+        let others = [
+            outer.clone(),
+            json!({"name": "gateway", "sectionName": "inner", "namespace": "other"}),
+            json!({"name": "gateway", "sectionName": "inner", "port": 80}),
+            json!({"name": "gateway", "sectionName": "inner", "group": "", "kind": "Service"}),
+        ];
+        for other in others {
+            let answers = json!([answer(other.clone(), "True"), answer(other, "True")]);
+            let silent = Err("0 of 1 parents have answered".to_owned());
+            assert_eq!(in_force(&route(json!([inner]), answers)), silent);
+        }
+        // Nor does a parent count that the route has left.
+        let answers = json!([answer(inner.clone(), "True"), answer(outer, "False")]);
+        assert_eq!(in_force(&route(json!([inner]), answers)), Ok(()));
+        let refused = route(json!([inner]), json!([answer(inner.clone(), "False")]));
+        assert_eq!(in_force(&refused), Err("parent gateway: Accepted is False: : ".into()));
     }
 }
