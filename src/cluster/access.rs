@@ -55,7 +55,14 @@ impl<'a> Cluster<'a> {
         let config = config(access).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let plugin = config.auth_info.exec.as_ref().and_then(|plugin| plugin.command.clone());
-        let client = wire::client(config).map_err(|error| ClusterError::from_connecting(&error, &server, plugin))?;
+        let made = if plugin.is_some() {
+            // A plugin is a program that may take its time: who stops the command does not wait for it.
+            let making = tokio::task::spawn_blocking(move || wire::client(config));
+            making.await.unwrap_or_else(|error| Err(kube::Error::Service(error.into())))
+        } else {
+            wire::client(config)
+        };
+        let client = made.map_err(|error| ClusterError::from_connecting(&error, &server, plugin))?;
         Ok(Cluster { client, server, say, deadline, stop: stop.clone(), answered: Cell::new(false) })
     }
 }

@@ -16,12 +16,17 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// How long a request is tried that begins when the time of the command is over: one that ends what has been begun.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long an answer is waited for when the user has stopped the command.
+const LAST: Duration = Duration::from_millis(500);
+
 /// The tries of one request.
 pub(super) struct Tries {
     pause: Duration,
     began: Instant,
     /// When there is no time for another one.
     end: Instant,
+    /// Whether the request in flight ends though the user stops the command: the first try of a write does.
+    firm: bool,
 }
 
 /// No answer came in the time that there was.
@@ -39,7 +44,7 @@ impl Cluster<'_> {
     where
         F: Future<Output = kube::Result<T>>,
     {
-        let mut tries = self.tries();
+        let mut tries = Tries { firm: false, ..self.tries() };
         loop {
             let error = match self.once(&tries, request()).await {
                 Ok(answer) => return Ok(answer),
@@ -55,7 +60,7 @@ impl Cluster<'_> {
     pub(super) fn tries(&self) -> Tries {
         let began = Instant::now();
         let end = if began < self.deadline { self.deadline } else { began + GRACE };
-        Tries { pause: PAUSES.0, began, end }
+        Tries { pause: PAUSES.0, began, end, firm: true }
     }
 
     /// Sends a request once, and notes that the server answers.
@@ -64,9 +69,25 @@ impl Cluster<'_> {
         tries: &Tries,
         request: impl Future<Output = kube::Result<T>>,
     ) -> kube::Result<T> {
-        let Ok(answer) = timeout_at(tries.end, request).await else {
-            return Err(kube::Error::Service(Late(tries.end - tries.began).into()));
+        let late = || kube::Error::Service(Late(tries.began.elapsed()).into());
+        let request = Box::pin(timeout_at(tries.end, request));
+        let answer = if tries.firm {
+            request.await
+        } else {
+            let mut stop = self.stop.clone();
+            let stopped = Box::pin(async {
+                // Nobody who could stop anything is left: nothing ends early.
+                if stop.wait_for(|stop| *stop).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                sleep(LAST).await;
+            });
+            match select(request, stopped).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => return Err(late()),
+            }
         };
+        let Ok(answer) = answer else { return Err(late()) };
         if matches!(answer, Ok(_) | Err(kube::Error::Api(_))) {
             self.answered.set(true);
         }
@@ -103,6 +124,7 @@ impl Cluster<'_> {
         let (slept, stopped) = (Box::pin(sleep(wait)), Box::pin(stop.wait_for(|stop| *stop)));
         let slept = matches!(select(slept, stopped).await, Either::Left(_));
         tries.pause = (tries.pause * 2).min(PAUSES.1);
+        tries.firm = false;
         slept
     }
 }
