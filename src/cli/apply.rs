@@ -12,10 +12,10 @@ use super::failure::{Failure, Fault};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, diff, prepare};
+use super::{Done, connect, diff, live, prepare};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
 use crate::manifest::ObjectKey;
-use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen};
+use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen, finalizers};
 use crate::readiness::Settled;
 use crate::route::{Share, shares};
 
@@ -44,7 +44,8 @@ pub(super) fn run(
     let say = |news: crate::cluster::News<'_>| progress.tell(&news);
     let ended = runtime.block_on(async {
         let mut stop = connect::stop();
-        let connected = Cluster::connect(&access, &say, start + goal.timeout, &stop).await;
+        let connecting = Cluster::connect(&access, &say, start + goal.timeout, &stop);
+        let connected = connect::unless(&stop, connecting).await.ok_or(Ended::Interrupted)?;
         let cluster = connected.map_err(Ended::Before)?;
         let look = async || match connect::unless(&stop, prepare::look(&cluster, &said, &goal)).await {
             Some(looked) => looked.map_err(Ended::Before),
@@ -63,14 +64,17 @@ pub(super) fn run(
         let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
         let end = run.run(&mut stop).await;
         let late = match &end {
-            Ok(End::Outcome(Outcome::NotReady(late))) => causes(&cluster, &plan, &run, late).await,
+            Ok(End::Outcome(Outcome::NotReady(late))) => {
+                connect::unless(&stop, causes(&cluster, &plan, &run, late)).await.unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         let (seen, route, doubtful) = (run.seen().clone(), run.route().cloned(), run.doubtful().clone());
-        Ok(Finished { end, seen, route, doubtful, late, plan: Box::new(plan) })
+        Ok(Finished { end, seen, route, doubtful, late, plan: Box::new(plan), took: start.elapsed() })
     });
     progress.end();
-    drop(runtime);
+    // Nobody waits for a plugin or a name that is being looked up.
+    runtime.shutdown_background();
     let finished = match ended {
         Ok(finished) => finished,
         Err(Ended::Before(error)) => return Err(connect::failure(&error)),
@@ -104,6 +108,7 @@ struct Finished {
     doubtful: BTreeSet<ObjectKey>,
     late: Vec<(usize, Vec<Cause>)>,
     plan: Box<Plan>,
+    took: Duration,
 }
 
 fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_>) -> Failure {
@@ -172,6 +177,13 @@ impl Finished {
                     "the Iter8 controller does not follow the routemap; nothing was deleted",
                     Some(hint),
                 );
+                NOT_READY
+            }
+            Ok(End::NotGone(standing)) => {
+                let hint = format!("`{again} …` goes on from here");
+                for (key, object) in standing {
+                    live::held(key, object, self.took, &hint, report);
+                }
                 NOT_READY
             }
             Ok(End::Interrupted) => {
@@ -288,12 +300,15 @@ impl Finished {
             .iter()
             .map(|change| {
                 let done = self.seen.done.get(&change.key);
+                let standing = if let Ok(End::NotGone(standing)) = &self.end { standing.as_slice() } else { &[] };
+                let standing = standing.iter().find(|(key, _)| *key == change.key).map(|(_, object)| object);
                 json!({
                     "group": change.key.group, "kind": change.key.kind, "namespace": change.key.namespace,
                     "name": change.key.name, "role": change.role.map(|role| role.to_string()),
                     "action": diff::word(change.action),
                     "done": change.action == Action::Unchanged || done.is_some(),
                     "seconds": done.map(Duration::as_secs_f64),
+                    "finalizers": standing.map(finalizers).unwrap_or_default(),
                 })
             })
             .collect();
@@ -328,6 +343,7 @@ impl Finished {
             Ok(End::Outcome(Outcome::NotInForce)) => "route-not-in-force",
             Ok(End::Outcome(Outcome::NotFollowed)) => "routemap-not-followed",
             Ok(End::Outcome(Outcome::Remains(..))) => "remains",
+            Ok(End::NotGone(_)) => "not-gone",
             Ok(End::Interrupted) => "interrupted",
             Err(_) => "failed",
         };

@@ -18,7 +18,7 @@ use super::request::World;
 use super::{Done, connect};
 use crate::cluster::{Cluster, ClusterError, Finding, News};
 use crate::manifest::ObjectKey;
-use crate::plan::{Deletion, Owner, Release, delete, finalizers, holder};
+use crate::plan::{Deletion, Owner, Release, delete, finalizers};
 
 /// Exit codes beside those of [`Failure`].
 const NOT_GONE: u8 = 4;
@@ -241,7 +241,7 @@ impl Finished {
             End::Done | End::DryRun => 0,
             End::NotGone => {
                 for (key, object) in &self.standing {
-                    self.held(key, object, &again, report);
+                    live::held(key, object, self.took, &again, report);
                 }
                 self.state(report);
                 NOT_GONE
@@ -267,24 +267,6 @@ impl Finished {
             (DiffOutput::Json, code) => Ok(Done { text: format!("{:#}\n", self.document(code)), code }),
             (DiffOutput::Text, 0) => Ok(Done { text: self.text(args), code }),
             (DiffOutput::Text, code) => Err(Failure::Reported(code)),
-        }
-    }
-
-    /// Why an object is still there, and who should see to it.
-    fn held(&self, key: &ObjectKey, object: &Value, again: &str, report: &mut Report<'_>) {
-        let after = self.took.as_secs();
-        let held = finalizers(object);
-        if held.is_empty() {
-            report.message("error", &format!("{key} is still there after {after} s, and no finalizer holds it"), None);
-        }
-        for finalizer in held {
-            let (who, hint) = match holder(finalizer) {
-                Some(who) => (who.to_owned(), format!("see that {who} runs; {again}")),
-                None => ("whoever set it".to_owned(), format!("see that its controller runs; {again}")),
-            };
-            let text =
-                format!("{key} is still there after {after} s: its finalizer `{finalizer}` is to be removed by {who}");
-            report.message("error", &text, Some(&hint));
         }
     }
 

@@ -110,7 +110,10 @@ fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
 }
 
 fn is_shown(change: &Change) -> bool {
-    change.action != Action::Unchanged || !change.conflicts.is_empty() || change.owner != Owner::Release
+    change.action != Action::Unchanged
+        || change.is_being_deleted()
+        || !change.conflicts.is_empty()
+        || change.owner != Owner::Release
 }
 
 /// Whether a refusal is shown beside its object.
@@ -120,6 +123,9 @@ fn is_of_object(refusal: &Refusal) -> bool {
 
 fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = format!("{} {}\n", word(change.action), change.key);
+    if change.is_being_deleted() {
+        out.push_str("~ is being deleted\n");
+    }
     let foreign = match &change.owner {
         Owner::Release => None,
         Owner::Nobody => Some("belongs to no release".to_owned()),
@@ -233,7 +239,7 @@ fn document(plan: &Plan, release: &Release) -> Value {
             json!({
                 "group": change.key.group, "kind": change.key.kind, "namespace": change.key.namespace, "name": change.key.name,
                 "role": change.role.map(|role| role.to_string()), "action": word(change.action), "changes": fields,
-                "foreignOwner": owner, "exact": change.mode == Mode::DryRun,
+                "beingDeleted": change.is_being_deleted(), "foreignOwner": owner, "exact": change.mode == Mode::DryRun,
                 "conflicts": conflicts.map(|conflict| json!({"manager": conflict.manager, "path": conflict.field})).collect::<Vec<_>>(),
             })
         })

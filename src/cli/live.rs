@@ -1,5 +1,9 @@
 //! What `status` and `delete` share: a release named by words alone, and the one that is not there.
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use super::args::Global;
 use super::connect;
 use super::failure::{Failure, Fault};
@@ -7,7 +11,8 @@ use super::report::Report;
 use super::request::{World, namespace};
 use super::secret;
 use crate::cluster::ClusterError;
-use crate::plan::{Found, Release};
+use crate::manifest::ObjectKey;
+use crate::plan::{Found, Release, finalizers, holder};
 use crate::spec::{Namespace, ReleaseName};
 
 /// The release of a name and of the namespace that flags, environment and kubeconfig give.
@@ -68,5 +73,22 @@ pub(super) fn remark(found: &Found, report: &mut Report<'_>) {
     if !found.unlisted.is_empty() {
         let kinds = found.unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         report.message("note", &format!("objects are unknown for {kinds}: you may not list them"), None);
+    }
+}
+
+/// Says why an object that was deleted is still there, and who should see to it; `again` is the hint for afterwards.
+pub(super) fn held(key: &ObjectKey, object: &Value, after: Duration, again: &str, report: &mut Report<'_>) {
+    let (after, held) = (after.as_secs(), finalizers(object));
+    if held.is_empty() {
+        report.message("error", &format!("{key} is still there after {after} s, and no finalizer holds it"), None);
+    }
+    for finalizer in held {
+        let (who, hint) = match holder(finalizer) {
+            Some(who) => (who.to_owned(), format!("see that {who} runs; {again}")),
+            None => ("whoever set it".to_owned(), format!("see that its controller runs; {again}")),
+        };
+        let text =
+            format!("{key} is still there after {after} s: its finalizer `{finalizer}` is to be removed by {who}");
+        report.message("error", &text, Some(&hint));
     }
 }

@@ -47,6 +47,7 @@ impl<'r, 'w> Progress<'r, 'w> {
             }
             News::Lost(key) => self.line(&format!("{key} was deleted by somebody else: it is written again")),
             News::Deleted(key) => self.line(&format!("deleted {key}")),
+            News::Standing(key) => self.line(&format!("{key} is still being deleted")),
             News::Routed(route) => {
                 let parts: Vec<String> = shares(route).iter().map(|(name, share)| format!("{name} {share}")).collect();
                 self.line(&format!("route: {}", parts.join(", ")));

@@ -72,7 +72,13 @@ impl Cluster<'_> {
             },
         };
         let events = watcher(self.api(served, namespace), config).default_backoff();
-        events.filter_map(move |event| std::future::ready(sighting(event))).boxed()
+        let sightings = events.filter_map(move |event| std::future::ready(sighting(event)));
+        // To ask again what is forbidden would tell nothing new.
+        let until_forbidden = sightings.scan(false, |over, sighting| {
+            let ended = std::mem::replace(over, matches!(sighting, Sighting::Forbidden(_)));
+            std::future::ready((!ended).then_some(sighting))
+        });
+        until_forbidden.boxed()
     }
 }
 

@@ -79,6 +79,8 @@ pub enum News<'a> {
     Routed(&'a serde_json::Value),
     /// An object has been deleted.
     Deleted(&'a ObjectKey),
+    /// An object that has been deleted is still there.
+    Standing(&'a ObjectKey),
     /// The state of a version has changed.
     Version {
         /// Its name.

@@ -1,5 +1,6 @@
 //! An apply as it runs: asks [`next`] what to do, does it, and reports what was seen.
 
+mod deleting;
 mod losing;
 mod watching;
 mod writing;
@@ -20,10 +21,12 @@ use crate::readiness::{Health, Settled, Track};
 use losing::Lost;
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// As the plan says.
     Outcome(Outcome),
+    /// These objects, as they are, have been deleted and are still there.
+    NotGone(Vec<(ObjectKey, Value)>),
     /// The user stopped it.
     Interrupted,
 }
@@ -46,6 +49,8 @@ pub struct Run<'a> {
     polls: bool,
     /// Whether a watch failed: what it would have told may be missing.
     blind: bool,
+    /// What is still there though it was deleted, when the time is over.
+    standing: Vec<(ObjectKey, Value)>,
     /// What others have deleted.
     lost: Lost,
     /// Deployments that KServe has made of InferenceServices and that were there.
@@ -54,6 +59,10 @@ pub struct Run<'a> {
     doubtful: BTreeSet<ObjectKey>,
     /// How often somebody who waits is told so.
     beat: Duration,
+    /// When that is due next.
+    next_beat: Instant,
+    /// When what may not be watched is read next.
+    next_poll: Instant,
     told: Vec<String>,
 }
 
@@ -90,10 +99,13 @@ impl<'a> Run<'a> {
             fresh: BTreeMap::new(),
             polls: false,
             blind: false,
+            standing: Vec::new(),
             lost: Lost::default(),
             children: observed.children.keys().map(watching::child_of).collect(),
             doubtful: BTreeSet::new(),
             beat,
+            next_beat: Instant::now() + beat,
+            next_poll: Instant::now(),
             told: vec![String::new(); members],
         };
         if route.as_ref().and_then(key_of) == run.route_key() {
@@ -136,6 +148,9 @@ impl<'a> Run<'a> {
             self.look();
             if *stop.borrow() {
                 return Ok(End::Interrupted);
+            }
+            if !self.standing.is_empty() {
+                return Ok(End::NotGone(std::mem::take(&mut self.standing)));
             }
             if self.has_lost() {
                 self.put_back().await?;
@@ -183,11 +198,13 @@ impl<'a> Run<'a> {
             }
             Next::Untie => {
                 if let Some(key) = self.route_key() {
-                    self.cluster.untie(&self.sight.kinds, &key).await?;
+                    let left = self.sight.observed.left.iter().filter(|(key, _)| key.kind == "ConfigMap");
+                    let uids: Vec<&str> = left.filter_map(|(_, map)| map["metadata"]["uid"].as_str()).collect();
+                    self.cluster.untie(&self.sight.kinds, &key, &uids).await?;
                 }
                 self.seen.untied = true;
             }
-            Next::Delete(keys) => self.delete(&keys).await?,
+            Next::Delete(keys) => self.delete(&keys, stop).await?,
         }
         Ok(())
     }

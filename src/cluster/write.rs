@@ -166,9 +166,9 @@ impl Cluster<'_> {
         }
     }
 
-    /// Removes from a route the Iter8 controller's entry of fields and the ownership of its routemap, so that it stays
-    /// when the routemap goes.
-    pub(super) async fn untie(&self, kinds: &Kinds, key: &ObjectKey) -> Result<(), ClusterError> {
+    /// Removes from a route the Iter8 controller's entry of fields and the ownership of these routemaps, named by their
+    /// `uid`s, so that it stays when they go.
+    pub(super) async fn untie(&self, kinds: &Kinds, key: &ObjectKey, routemaps: &[&str]) -> Result<(), ClusterError> {
         let served = self.served(kinds, key)?;
         for _ in 0..TRIES {
             let Some(live) = self.read(served, key).await? else { return Ok(()) };
@@ -176,12 +176,8 @@ impl Cluster<'_> {
             let entries = metadata["managedFields"].as_array().cloned().unwrap_or_default();
             let kept: Vec<&Value> = entries.iter().filter(|entry| entry["manager"] != CONTROLLER).collect();
             let owners = metadata["ownerReferences"].as_array().cloned().unwrap_or_default();
-            // The controller writes the kind in lower case.
-            let is_routemap = |owner: &Value| {
-                owner["kind"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("ConfigMap"))
-                    && owner["apiVersion"] == "v1"
-            };
-            let others: Vec<&Value> = owners.iter().filter(|owner| !is_routemap(owner)).collect();
+            let is_one = |owner: &Value| owner["uid"].as_str().is_some_and(|uid| routemaps.contains(&uid));
+            let others: Vec<&Value> = owners.iter().filter(|owner| !is_one(owner)).collect();
             if kept.len() == entries.len() && others.len() == owners.len() {
                 return Ok(());
             }
@@ -196,7 +192,8 @@ impl Cluster<'_> {
                 return Ok(());
             }
         }
-        Ok(())
+        let message = format!("somebody else has written it before each of {TRIES} tries");
+        Err(ClusterError::Server { verb: format!("take {key} over from the Iter8 controller"), message })
     }
 
     /// Sends a patch that holds for one version of the object; false when that is not the newest any more.

@@ -212,6 +212,11 @@ fn is_mark(field: &str) -> bool {
 }
 
 impl Change {
+    /// Whether somebody has deleted the live object, and its finalizers hold it.
+    pub fn is_being_deleted(&self) -> bool {
+        self.pair.before().is_some_and(|live| !live["metadata"]["deletionTimestamp"].is_null())
+    }
+
     /// The live and the wanted value of a field as the API server names it (`.spec.replicas`), as JSON.
     fn values(&self, field: &str) -> Option<(String, String)> {
         let find = |object: Option<&Value>| -> Option<String> {

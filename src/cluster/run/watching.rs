@@ -52,9 +52,8 @@ impl Run<'_> {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), ClusterError> {
         let end = self.start + until;
-        let mut told = Instant::now() + self.beat;
         loop {
-            let wake = if self.polls { end.min(told).min(Instant::now() + POLL) } else { end.min(told) };
+            let wake = if self.polls { end.min(self.next_poll) } else { end }.min(self.next_beat);
             let sighting = {
                 let (stopped, slept) = (Box::pin(stop.changed()), Box::pin(sleep_until(wake)));
                 match select(self.follow.next(), select(stopped, slept)).await {
@@ -67,22 +66,25 @@ impl Run<'_> {
                     Either::Right(_) => None,
                 }
             };
+            let news = sighting.is_some();
             if let Some(sighting) = sighting {
                 self.see(sighting)?;
                 while let Some(Some(more)) = self.follow.next().now_or_never() {
                     self.see(more)?;
                 }
-                return Ok(());
             }
-            if Instant::now() >= told {
+            // Due however much news there is.
+            let now = Instant::now();
+            if now >= self.next_beat {
                 (self.cluster.say)(News::Waiting);
-                told = Instant::now() + self.beat;
+                self.next_beat = now + self.beat;
             }
-            if *stop.borrow() || Instant::now() >= end {
-                return Ok(());
-            }
-            if self.polls {
+            if self.polls && now >= self.next_poll && !*stop.borrow() {
+                self.next_poll = now + POLL;
                 return self.poll().await;
+            }
+            if news || *stop.borrow() || now >= end {
+                return Ok(());
             }
         }
     }

@@ -1,16 +1,14 @@
-//! What a run writes and deletes.
-
-use std::collections::BTreeSet;
+//! What a run writes.
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Run, key_of};
+use crate::cluster::overlay::is_handed_over;
 use crate::cluster::write::Stored;
-use crate::cluster::{ClusterError, News};
+use crate::cluster::{ClusterError, FIELD_MANAGER, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
-use crate::plan::{Action, CONTROLLER, Member, RouteWrite, Routed, Routing, is_controllers, is_route};
-use crate::route::{Destination, destinations};
+use crate::plan::{Action, CONTROLLER, RouteWrite, Routed, Routing, is_controllers};
 
 impl Run<'_> {
     pub(super) async fn write(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
@@ -68,7 +66,7 @@ impl Run<'_> {
             RouteWrite::Without(out) => {
                 let previous = self.plan.previous_without(out).unwrap_or_default();
                 let Some(key) = key_of(&previous) else { return Ok(()) };
-                (key, own(previous))
+                (key, own(&previous))
             }
             RouteWrite::Wanted(weights) => {
                 let Some(route) = &self.plan.route else { return Ok(()) };
@@ -124,68 +122,6 @@ impl Run<'_> {
         self.see_route(live);
         Ok(())
     }
-
-    /// Fails when a live route, which others may have written, sends requests to what is about to go.
-    pub(super) async fn check_unrouted(&self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
-        let going = |member: &&Member| member.objects.iter().any(|key| keys.contains(key));
-        let going: Vec<&Member> = self.plan.members.iter().filter(going).collect();
-        if going.is_empty() {
-            return Ok(());
-        }
-        let left = self.sight.observed.left.keys().filter(|key| is_route(key) && !self.seen.done.contains_key(*key));
-        let routes: BTreeSet<ObjectKey> = self.route_key().into_iter().chain(left.cloned()).collect();
-        for key in routes.into_iter().filter(|key| !keys.contains(key)) {
-            let served = self.cluster.served(&self.sight.kinds, &key)?;
-            let Some(live) = self.cluster.read(served, &key).await? else { continue };
-            // A route through ModelMesh names no namespace: what stays under a name is meant, not what goes.
-            let stays = |place: &Destination| {
-                let mut wanted = self.plan.members.iter().filter(|member| member.index.is_some());
-                wanted.any(|member| member.is(place))
-            };
-            let mut places = destinations(&live);
-            places.retain(|place| !stays(place));
-            if let Some(member) = going.iter().find(|member| places.iter().any(|place| member.is(place))) {
-                return Err(ClusterError::Rerouted { route: Box::new(key), version: member.name.clone() });
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn delete(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
-        self.check_unrouted(keys).await?;
-        let run = &*self;
-        let deletes = keys.iter().map(|key| async move {
-            let live = run.sight.observed.left.get(key);
-            let uid = live.and_then(|object| object["metadata"]["uid"].as_str());
-            // A routemap owns the route that its controller made.
-            let orphan = key.kind == "ConfigMap" && run.seen.untied;
-            let result = run.cluster.delete_object(&run.sight.kinds, key, uid, orphan).await;
-            if result.is_ok() {
-                (run.cluster.say)(News::Deleted(key));
-            }
-            result
-        });
-        let results = join_all(deletes).await;
-        let mut failed = None;
-        for (key, result) in keys.iter().zip(results) {
-            match result {
-                Ok(()) => drop(self.seen.done.insert(key.clone(), self.start.elapsed())),
-                Err(error) => failed = failed.or(Some(self.doubt(key, error))),
-            }
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let orphaned = self.seen.untied && keys.iter().any(|key| key.kind == "ConfigMap");
-        if orphaned && let (Some(key), Routed::Wanted(weights)) = (self.route_key(), self.seen.routed.clone()) {
-            // The route has to be the one that was there before.
-            let served = self.cluster.served(&self.sight.kinds, &key)?;
-            if self.cluster.read(served, &key).await?.is_none() {
-                return self.write_route(RouteWrite::Wanted(weights)).await;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether the Iter8 controller has written a route.
@@ -194,17 +130,65 @@ fn has_controller(route: &Value) -> bool {
     entries.into_iter().any(|entry| entry["manager"] == CONTROLLER)
 }
 
-/// A live object as somebody would write it: without what the API server and other tools keep in it.
-fn own(mut object: Value) -> Value {
-    const KEPT: [&str; 4] = ["name", "namespace", "labels", "annotations"];
-    if let Some(fields) = object.as_object_mut() {
-        fields.shift_remove("status");
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.retain(|key, _| KEPT.contains(&key.as_str()));
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
-            }
-        }
+/// A live route as r8 wrote it: the fields that are its own, and where requests go. Of a route that r8 never wrote the
+/// spec alone.
+fn own(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    let entries = metadata["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ours: Vec<&Value> = entries
+        .iter()
+        .filter(|entry| (entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply") || is_handed_over(entry))
+        .map(|entry| &entry["fieldsV1"])
+        .collect();
+    let owned =
+        |fields: &dyn Fn(&Value) -> Value, key: &str| ours.iter().any(|own| !fields(own)[format!("f:{key}")].is_null());
+    let part = |value: &Value, keep: &dyn Fn(&str) -> bool| -> Value {
+        let fields = value.as_object().into_iter().flatten().filter(|(key, _)| keep(key));
+        Value::Object(fields.map(|(key, value)| (key.clone(), value.clone())).collect())
+    };
+    let labels = |key: &str| owned(&|own| own["f:metadata"]["f:labels"].clone(), key);
+    let annotations = |key: &str| {
+        let last = "kubectl.kubernetes.io/last-applied-configuration";
+        key != last && owned(&|own| own["f:metadata"]["f:annotations"].clone(), key)
+    };
+    let spec =
+        |key: &str| ours.is_empty() || ["http", "rules"].contains(&key) || owned(&|own| own["f:spec"].clone(), key);
+    json!({
+        "apiVersion": object["apiVersion"], "kind": object["kind"],
+        "metadata": {
+            "name": metadata["name"], "namespace": metadata["namespace"],
+            "labels": part(&metadata["labels"], &labels), "annotations": part(&metadata["annotations"], &annotations),
+        },
+        "spec": part(&object["spec"], &spec),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_live_route_only_what_is_r8s_is_written_again() {
+        let mut route = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "status": {"a": 1},
+            "metadata": {"name": "shop", "namespace": "models", "uid": "u", "finalizers": ["f"],
+                "labels": {"ours": "1", "theirs": "2"}, "annotations": {"ours": "1", "theirs": "2"},
+                "ownerReferences": [{"uid": "o"}],
+                "managedFields": [
+                    {"manager": "helm", "operation": "Apply", "fieldsV1": {
+                        "f:metadata": {"f:labels": {"f:ours": {}}, "f:annotations": {"f:ours": {}}},
+                        "f:spec": {"f:hosts": {}, "f:http": {}}}},
+                    {"manager": "other", "operation": "Update", "fieldsV1": {
+                        "f:metadata": {"f:labels": {"f:theirs": {}}, "f:annotations": {"f:theirs": {}}},
+                        "f:spec": {"f:exportTo": {}}}}]},
+            "spec": {"hosts": ["shop"], "http": [{"route": []}], "exportTo": ["."]}});
+        let expected = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "shop", "namespace": "models", "labels": {"ours": "1"}, "annotations": {"ours": "1"}},
+            "spec": {"hosts": ["shop"], "http": [{"route": []}]}});
+        assert_eq!(own(&route), expected);
+        route["metadata"]["managedFields"] = json!([]);
+        let spec = json!({"hosts": ["shop"], "http": [{"route": []}], "exportTo": ["."]});
+        assert_eq!((&own(&route)["spec"], &own(&route)["metadata"]["labels"]), (&spec, &json!({})));
     }
-    object
 }

@@ -1,5 +1,7 @@
 //! What others and earlier runs left of a release: routes of the controller, versions elsewhere.
 
+use kube::api::{Patch, PatchParams};
+
 use super::interrupts::signal;
 use super::*;
 use crate::harness::{Ask, Proxy, control_plane, eventually};
@@ -139,4 +141,60 @@ async fn a_model_whose_deployment_others_delete_does_not_serve() {
     .await;
     signal(&running, "INT");
     running.end().with(130);
+}
+
+#[tokio::test]
+async fn what_a_finalizer_holds_is_named_when_it_is_not_gone_in_time() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("held", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &values("kserve-modelmesh-istio", "blue-green", &TWO)).with(0);
+    let hold = serde_json::json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+        "metadata": {"name": "shop-1", "finalizers": ["inferenceservice.finalizers"]}});
+    namespace.apply_as("kserve-controller", &hold).await;
+    let one = values("kserve-modelmesh-istio", "blue-green", &TWO[..1]);
+    let ended =
+        start(cluster.r8(), &namespace.name, &["apply", "--drain", "0s", "--timeout", "12s"], &one).end().with(4);
+    let name = &namespace.name;
+    let text = format!("error: InferenceService {name}/shop-1 is still there after ");
+    assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    let text = format!(
+        "s: its finalizer `inferenceservice.finalizers` is to be removed by KServe's controller\nhint: see that KServe's \
+         controller runs; `r8 apply shop -n {name} …` goes on from here\n"
+    );
+    assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    let diff = start(cluster.r8(), name, &["diff"], &one).end().with(0);
+    let text = format!("delete InferenceService {name}/shop-1\n~ is being deleted\n");
+    assert!(diff.stdout.contains(&text), "{}", diff.stdout);
+    let free = serde_json::json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+        "metadata": {"name": "shop-1"}});
+    namespace.apply_as("kserve-controller", &free).await;
+    apply(cluster, &namespace, &[], &one).with(0);
+    assert_eq!(namespace.get("InferenceService", "shop-1").await, None);
+}
+
+#[tokio::test]
+async fn a_take_over_that_was_interrupted_is_gone_on_with() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("resumed", &[Ask::Ready]).await;
+    let values = values("deployment-istio", "blue-green", &TWO);
+    apply(cluster, &namespace, &[], &values).with(0);
+    hand_to_the_controller(&namespace).await;
+    let foreign = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}});
+    namespace.apply_as("somebody", &foreign).await;
+    let foreign = namespace.get("ConfigMap", "theirs").await.unwrap();
+    let uid = &foreign["metadata"]["uid"];
+    let owned = serde_json::json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService",
+        "metadata": {"name": "shop", "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": uid}]}});
+    namespace.apply_as("somebody", &owned).await;
+    let theirs = namespace.get("VirtualService", "shop").await.unwrap();
+    // An interruption after its first step leaves the routemap without its label.
+    let silent = Patch::Merge(serde_json::json!({"metadata": {"labels": {"iter8.tools/kind": null}}}));
+    namespace.objects("ConfigMap").patch("shop-routemap", &PatchParams::default(), &silent).await.unwrap();
+
+    apply(cluster, &namespace, &["--routing", "route"], &values).with(0);
+    let ours = namespace.get("VirtualService", "shop").await.unwrap();
+    assert_eq!(ours["metadata"]["uid"], theirs["metadata"]["uid"]);
+    let owners = ours["metadata"]["ownerReferences"].as_array().unwrap();
+    assert_eq!(owners.iter().map(|owner| &owner["uid"]).collect::<Vec<_>>(), [uid]);
+    assert_eq!(namespace.get("ConfigMap", "shop-routemap").await, None);
 }

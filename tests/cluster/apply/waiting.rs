@@ -1,7 +1,7 @@
 //! Waiting: by the sequences of statuses that KServe, Knative, ModelMesh and Kubernetes write.
 
 use super::*;
-use crate::harness::{Ask, cluster, cluster_with_controllers};
+use crate::harness::{Ask, Fault, Proxy, What, cluster, cluster_with_controllers, control_plane};
 
 /// The environment whose versions a folder of sequences plays.
 fn environment(mode: &str) -> &'static str {
@@ -291,4 +291,34 @@ async fn a_release_that_is_as_it_is_wanted_is_waited_for_and_not_written() {
     let ended = running.end().with(0);
     assert!(ended.stdout.contains("nothing to change: "), "{}", ended.stdout);
     assert_eq!(versions(&namespace).await, before);
+}
+
+#[tokio::test]
+async fn much_news_does_not_keep_from_reading_what_may_not_be_watched() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("flood", &[Ask::Ready]).await;
+    let release = |model| values("kserve-modelmesh-istio", "blue-green", &[("one", 60), (model, 40)]);
+    apply(cluster, &namespace, &[], &release("two")).with(0);
+    namespace.stop_playing().await;
+    let lists = Fault::on("GET", "/inferenceservices?&limit=", What::Status(403)).from(1);
+    let proxy = Proxy::start(cluster, vec![lists]);
+    let mut running =
+        start(proxy.r8(), &namespace.name, &["apply", "--drain", "0s", "--timeout", "30s"], &release("three"));
+    proxy.wait_for(|request| request.fault.is_some() && request.status.is_some());
+    for (active, target, transition) in [("Loaded", "Loading", "InProgress"), ("Loaded", "", "UpToDate")] {
+        namespace.put_status("InferenceService", "shop-1", &loaded(active, target, "True", transition)).await;
+    }
+    // Each write of the route is news.
+    for beat in 0.. {
+        if running.0.try_wait().unwrap().is_some() {
+            break;
+        }
+        let note = serde_json::json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService",
+            "metadata": {"name": "shop", "annotations": {"beat": beat.to_string()}}});
+        namespace.apply_as("somebody", &note).await;
+    }
+    let ended = running.end().with(0);
+    assert!(ended.stderr.contains("InferenceService may not be watched: it is read every 2 s\n"), "{}", ended.stderr);
+    // What is forbidden is not asked for again.
+    assert_eq!(proxy.requests().iter().filter(|request| request.fault.is_some()).count(), 1);
 }
