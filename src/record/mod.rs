@@ -1,5 +1,6 @@
 //! Release records: what Helm keeps of each revision of a release, read and written as Helm 3 and 4 do.
 
+mod begin;
 mod chart;
 mod error;
 mod fields;

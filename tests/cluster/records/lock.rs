@@ -1,5 +1,6 @@
 //! The lock of a release: who gets it, who keeps it, who loses it.
 
+use futures_util::future::{Either, select};
 use r8::cluster::records::{Driver, RecordsError, Watched};
 use r8::record::Status;
 use serde_json::json;
@@ -118,6 +119,39 @@ async fn a_record_that_helm_left_pending_is_never_stale() {
         assert_eq!(records.watch_holder(&known).await.unwrap(), Watched::Alive);
         assert!(records.locked(&known).await.unwrap().hint().unwrap().contains("wait until Helm has ended"));
         records.take(&known, at(2)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_holder_that_lives_is_seen_to_live() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("alive", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        let held = records.begin(&revision(&namespace, 1, Status::PendingInstall), holder("ann"), at(1)).await.unwrap();
+        let known = records.history(&release(&namespace)).await.unwrap().remove(0);
+        let clock = || at(11);
+        let (life, watch) = (Box::pin(held.keep_alive(&clock)), Box::pin(records.watch_holder(&known)));
+        match select(life, watch).await {
+            Either::Right((watched, _)) => assert_eq!(watched.unwrap(), Watched::Alive),
+            Either::Left((error, _)) => panic!("{error}"),
+        }
+        let secret = namespace.get("Secret", "sh.helm.release.v1.shop.v1").await.unwrap();
+        assert_eq!(secret["metadata"]["annotations"]["r8/heartbeat"], "2027-01-15T08:00:11.123Z");
+        held.rewrite(|revision| revision.info.notes = "half".into(), at(12)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_holder_that_ends_meanwhile_is_seen_to_end() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("ended", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        let held = records.begin(&revision(&namespace, 1, Status::PendingInstall), holder("ann"), at(1)).await.unwrap();
+        let known = records.history(&release(&namespace)).await.unwrap().remove(0);
+        held.finish(|revision| revision.info.complete(None), 10, at(2)).await.unwrap();
+        assert_eq!(records.watch_holder(&known).await.unwrap(), Watched::Ended);
     })
     .await;
 }
