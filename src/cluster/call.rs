@@ -16,6 +16,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// How long a request is tried that begins when the time of the command is over: one that ends what has been begun.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often a request is tried again that the server fails at (500): what a webhook breaks stays broken.
+const FAILURES: usize = 3;
 /// How long an answer is waited for when the user has stopped the command.
 const LAST: Duration = Duration::from_millis(500);
 
@@ -27,6 +29,8 @@ pub(super) struct Tries {
     end: Instant,
     /// Whether the request in flight ends though the user stops the command: the first try of a write does.
     firm: bool,
+    /// How often the server has failed.
+    failed: usize,
 }
 
 /// No answer came in the time that there was.
@@ -37,7 +41,7 @@ pub(super) struct Late(pub Duration);
 impl Cluster<'_> {
     /// Sends a request until it is answered, or the time of the command is over; `doing` says what it is for.
     ///
-    /// 429, 500, 503 and 504 are no answers, nor is a connection that is cut; before the server has answered anything, a
+    /// 429, 503 and 504 are no answers, nor the first few 500s, nor is a connection that is cut; before the server has answered anything, a
     /// connection that cannot be made is one. Repeats blindly: a write whose answer may be lost is sent by
     /// [`Cluster::once`] and looked for by reading.
     pub(super) async fn call<T, F>(&self, doing: &str, mut request: impl FnMut() -> F) -> kube::Result<T>
@@ -60,7 +64,7 @@ impl Cluster<'_> {
     pub(super) fn tries(&self) -> Tries {
         let began = Instant::now();
         let end = if began < self.deadline { self.deadline } else { began + GRACE };
-        Tries { pause: PAUSES.0, began, end, firm: true }
+        Tries { pause: PAUSES.0, began, end, firm: true, failed: 0 }
     }
 
     /// Sends a request once, and notes that the server answers.
@@ -96,6 +100,12 @@ impl Cluster<'_> {
 
     /// Waits before the next try; false when there is to be none.
     pub(super) async fn again(&self, tries: &mut Tries, doing: &str, error: &kube::Error) -> bool {
+        if matches!(error, kube::Error::Api(status) if status.code == 500) {
+            tries.failed += 1;
+            if tries.failed > FAILURES {
+                return false;
+            }
+        }
         let (why, wait) = match error {
             kube::Error::Api(status) if matches!(status.code, 429 | 500 | 503 | 504) => {
                 (said(status), retry_after(status).unwrap_or(tries.pause))
