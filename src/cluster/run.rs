@@ -145,6 +145,10 @@ impl<'a> Run<'a> {
     /// What a request can fail with; what has been written stands in [`Run::seen`].
     pub async fn run(&mut self, stop: &mut watch::Receiver<bool>) -> Result<End, ClusterError> {
         loop {
+            // A signal that has come is heard before anything else begins: by the driver, then by who waits for it.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
             self.look();
             if *stop.borrow() {
                 return Ok(End::Interrupted);
