@@ -12,9 +12,9 @@ use super::failure::{Failure, Fault};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, diff, live, prepare};
+use super::{Done, connect, diff, live, prepare, secret};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
-use crate::manifest::ObjectKey;
+use crate::manifest::{Manifest, ObjectKey};
 use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen, finalizers};
 use crate::readiness::Settled;
 use crate::route::{Share, shares};
@@ -61,6 +61,11 @@ pub(super) fn run(
             return Err(Ended::Refused(Box::new((sight, plan))));
         }
         progress.with_report(|report| prepare::remarks(&sight, &plan, report));
+        // All its objects may be elsewhere: then nothing has told whether it is there.
+        let here = |manifest: &Manifest| manifest.key.namespace == said.release.namespace;
+        if args.create_namespace && !sight.manifests.iter().any(here) {
+            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
+        }
         let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
         let end = run.run(&mut stop).await;
         let late = match &end {
@@ -75,17 +80,38 @@ pub(super) fn run(
     progress.end();
     // Nobody waits for a plugin or a name that is being looked up.
     runtime.shutdown_background();
-    let finished = match ended {
-        Ok(finished) => finished,
-        Err(Ended::Before(error)) => return Err(connect::failure(&error)),
+    let (failure, looked) = match ended {
+        Ok(finished) => return finished.report(args, &said.release, report),
+        Err(Ended::Before(error)) => (connect::failure(&error), None),
         Err(Ended::Interrupted) => {
             let hint = format!("`{} …` begins anew", again(&said.release));
             report.message("error", "interrupted before anything was written", Some(&hint));
-            return Err(Failure::Reported(INTERRUPTED));
+            (Failure::Reported(INTERRUPTED), None)
         }
-        Err(Ended::Refused(found)) => return Err(refusal(&found.0, &found.1, &said.release, report)),
+        Err(Ended::Refused(found)) => (refusal(&found.0, &found.1, &said.release, report), Some(found.1)),
     };
-    finished.report(args, &said.release, report)
+    if args.output == DiffOutput::Text {
+        return Err(failure);
+    }
+    report.failure(&failure);
+    let document = unwritten(&said.release, &failure, looked.as_ref());
+    Ok(Done { text: format!("{:#}\n", secret::masked(document)), code: failure.code() })
+}
+
+/// The report for programs of an apply that has written nothing.
+fn unwritten(release: &Release, failure: &Failure, plan: Option<&Plan>) -> Value {
+    let (result, error) = match failure {
+        Failure::Cluster(fault) => ("failed", Some(fault.message.clone())),
+        Failure::Refused(_) => ("refused", None),
+        _ => ("interrupted", None),
+    };
+    let refusals = plan.map(|plan| diff::refusals(&plan.refusals)).unwrap_or_default();
+    json!({
+        "apiVersion": "r8/v1", "kind": "Apply",
+        "release": {"name": release.name, "namespace": release.namespace},
+        "result": result, "exitCode": failure.code(), "error": error, "refusals": refusals,
+        "traffic": [], "versions": [], "objects": [], "steps": [],
+    })
 }
 
 /// Why an apply ended before it wrote anything.
@@ -155,7 +181,10 @@ impl Finished {
         let again = again(release);
         let wrote = self.seen.has_written() || !self.doubtful.is_empty();
         let code = match &self.end {
-            Ok(End::Outcome(Outcome::Done)) => 0,
+            Ok(End::Outcome(Outcome::Done)) => {
+                self.weightless(report);
+                0
+            }
             Ok(End::Outcome(Outcome::Remains(unsettled, stay))) => {
                 self.remains(unsettled, stay, &again, report);
                 0
@@ -198,19 +227,39 @@ impl Finished {
                 let conflict = matches!(error, ClusterError::Conflict { .. });
                 if conflict { 5 } else { STOPPED }
             }
-            Err(error @ ClusterError::Conflict { .. }) => {
-                return Err(Failure::Refused(vec![Fault {
-                    message: error.to_string(),
-                    place: None,
-                    hint: error.hint(),
-                }]));
+            Err(error) => {
+                let failure = match error {
+                    ClusterError::Conflict { .. } => {
+                        Failure::Refused(vec![Fault { message: error.to_string(), place: None, hint: error.hint() }])
+                    }
+                    error => connect::failure(error),
+                };
+                report.failure(&failure);
+                failure.code()
             }
-            Err(error) => return Err(connect::failure(error)),
         };
         match (args.output, code) {
-            (DiffOutput::Json, _) => Ok(Done { text: format!("{:#}\n", self.document(release, code)), code }),
+            (DiffOutput::Json, _) => {
+                Ok(Done { text: format!("{:#}\n", secret::masked(self.document(release, code))), code })
+            }
             (DiffOutput::Text, 0) => Ok(Done { text: self.text(), code }),
             (DiffOutput::Text, code) => Err(Failure::Reported(code)),
+        }
+    }
+
+    /// Versions that are to get no requests hold nobody up: that they are not ready is a warning.
+    fn weightless(&self, report: &mut Report<'_>) {
+        let settled = self.plan.settled(&self.seen);
+        for (index, member) in self.plan.members.iter().enumerate() {
+            let health = &self.seen.health[index];
+            if member.index.is_none() || member.weight > 0 || settled[index] || health.settled != Settled::No {
+                continue;
+            }
+            let text = match &health.failed {
+                Some(why) => format!("version {} of weight 0 failed: {why}", member.name),
+                None => format!("version {} of weight 0 is not ready: {}", member.name, health.why),
+            };
+            report.message("warning", &text, None);
         }
     }
 
@@ -270,6 +319,9 @@ impl Finished {
     /// How traffic moved, and the counts.
     fn text(&self) -> String {
         let mut out = diff::traffic(&self.shifts());
+        if self.route.is_none() {
+            out.insert_str(0, &diff::unrouted(&self.plan));
+        }
         if !out.is_empty() {
             out.push('\n');
         }
@@ -350,7 +402,7 @@ impl Finished {
         json!({
             "apiVersion": "r8/v1", "kind": "Apply",
             "release": {"name": release.name, "namespace": release.namespace},
-            "result": result, "exitCode": code, "error": self.end.as_ref().err().map(ToString::to_string),
+            "result": result, "exitCode": code, "error": self.end.as_ref().err().map(ToString::to_string), "refusals": [],
             "traffic": traffic, "versions": versions, "objects": objects,
             "steps": diff::steps(&self.plan).lines().collect::<Vec<_>>(),
         })

@@ -97,6 +97,9 @@ pub(super) fn failure(error: &ClusterError) -> Failure {
     }
 }
 
+/// Ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
@@ -121,7 +124,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         total += number.parse::<f64>().map_err(|_| wrong())? * seconds;
         rest = after;
     }
-    Duration::try_from_secs_f64(total).map_err(|_| wrong())
+    // Whatever is longer never ends; no clock has to count so far.
+    Duration::try_from_secs_f64(total.min(LONGEST.as_secs_f64())).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -134,6 +138,9 @@ mod tests {
             [("5m0s", 300_000), ("1h", 3_600_000), ("500ms", 500), ("1.5s", 1500), ("0s", 0), ("1h2m3s", 3_723_000)]
         {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["1000000h", "99999999999999999999h", "5000000000000000000s1h"] {
+            assert_eq!(duration(text), Ok(LONGEST), "{text}");
         }
         for text in ["", "5", "s", "5x", "-1s", "1..2s", "1e999s"] {
             assert!(duration(text).is_err(), "{text}");

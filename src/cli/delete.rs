@@ -15,7 +15,7 @@ use super::live::{self, Missed};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect};
+use super::{Done, connect, secret};
 use crate::cluster::{Cluster, ClusterError, Finding, News};
 use crate::manifest::ObjectKey;
 use crate::plan::{Deletion, Owner, Release, delete, finalizers};
@@ -264,7 +264,7 @@ impl Finished {
             }
         };
         match (args.output, code) {
-            (DiffOutput::Json, code) => Ok(Done { text: format!("{:#}\n", self.document(code)), code }),
+            (DiffOutput::Json, code) => Ok(Done { text: format!("{:#}\n", secret::masked(self.document(code))), code }),
             (DiffOutput::Text, 0) => Ok(Done { text: self.text(args), code }),
             (DiffOutput::Text, code) => Err(Failure::Reported(code)),
         }

@@ -9,9 +9,9 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, prepare};
+use super::{Done, connect, prepare, secret};
 use crate::cluster::{Cluster, News};
-use crate::diff::Side;
+use crate::diff::{Field, Side};
 use crate::plan::{Action, Change, Mode, Owner, Plan, Refusal, Release, Shift, Step};
 use crate::readiness::Settled;
 
@@ -63,7 +63,7 @@ pub(super) fn show(
     prepare::remarks(&sight, &plan, report);
     not_settled(&plan, report);
     let text = if show.json {
-        format!("{:#}\n", document(&plan, &said.release))
+        format!("{:#}\n", secret::masked(document(&plan, &said.release)))
     } else {
         text(&plan, show.unified, world.color)?
     };
@@ -86,11 +86,9 @@ fn not_settled(plan: &Plan, report: &mut Report<'_>) {
 
 fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = traffic(&plan.traffic);
-    if plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none() {
-        out.insert_str(0, &format!("{}  routed → no route\n", plan.release.name));
-    }
+    out.insert_str(0, &unrouted(plan));
     for refusal in plan.refusals.iter().filter(|refusal| !is_of_object(refusal)) {
-        let _ = writeln!(out, "! {refusal}; {}", refusal.hint());
+        let _ = writeln!(out, "! {}; {}", prepare::words(refusal), refusal.hint());
     }
     for change in plan.changes.iter().filter(|change| is_shown(change)) {
         if !out.is_empty() {
@@ -107,6 +105,12 @@ fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
     }
     out.push_str(&counts(plan));
     Ok(out)
+}
+
+/// The line that says that a release loses its route; nothing where it does not.
+pub(super) fn unrouted(plan: &Plan) -> String {
+    let loses = plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none();
+    if loses { format!("{}  routed → no route\n", plan.release.name) } else { String::new() }
 }
 
 fn is_shown(change: &Change) -> bool {
@@ -226,7 +230,15 @@ fn document(plan: &Plan, release: &Release) -> Value {
         .map(|change| {
             let fields = change.pair.fields().into_iter();
             let fields: Vec<Value> = if change.action == Action::Update {
-                fields.map(|field| json!({"path": field.path, "old": field.before, "new": field.after})).collect()
+                let shown = |field: &Field, value: &Option<Value>| match value {
+                    Some(_) if secret::sounds_secret(&field.path) => Some(Value::from(secret::HIDDEN)),
+                    value => value.clone(),
+                };
+                let one = |field: Field| {
+                    let (old, new) = (shown(&field, &field.before), shown(&field, &field.after));
+                    json!({"path": field.path, "old": old, "new": new})
+                };
+                fields.map(one).collect()
             } else {
                 Vec::new()
             };
@@ -260,5 +272,5 @@ fn document(plan: &Plan, release: &Release) -> Value {
 
 /// What an apply does not do unasked, for programs.
 pub(super) fn refusals(refusals: &[Refusal]) -> Vec<Value> {
-    refusals.iter().map(|refusal| json!({"message": refusal.to_string(), "hint": refusal.hint()})).collect()
+    refusals.iter().map(|refusal| json!({"message": prepare::words(refusal), "hint": refusal.hint()})).collect()
 }

@@ -6,7 +6,7 @@ use super::args::{self, Global, Writer};
 use super::failure::{Failure, Fault};
 use super::report::Report;
 use super::request::{Verb, World, settle};
-use super::{helm, render};
+use super::{helm, render, secret};
 use crate::cluster::{Cluster, ClusterError, Sight};
 use crate::manifest::Manifests;
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
@@ -95,6 +95,17 @@ pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
     }
 }
 
+/// A refusal in words, without the values of a field that sounds like a secret.
+pub(super) fn words(refusal: &Refusal) -> String {
+    let mut refusal = refusal.clone();
+    if let Refusal::Conflict { conflict, values, .. } = &mut refusal
+        && secret::sounds_secret(&conflict.field)
+    {
+        *values = None;
+    }
+    refusal.to_string()
+}
+
 /// The refusals of a plan as a failure.
 pub(super) fn refused(refusals: &[Refusal]) -> Failure {
     let mut hints: Vec<String> = Vec::new();
@@ -102,7 +113,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Failure {
         let hint = refusal.hint();
         let new = !hints.contains(&hint);
         hints.push(hint.clone());
-        Fault { message: refusal.to_string(), place: None, hint: new.then_some(hint) }
+        Fault { message: words(refusal), place: None, hint: new.then_some(hint) }
     };
     Failure::Refused(refusals.iter().map(&mut fault).collect())
 }

@@ -108,7 +108,7 @@ impl Report<'_> {
     /// Writes a line that tells what happened.
     #[cfg(feature = "cluster")]
     pub fn event(&mut self, text: &str) {
-        self.line(&format!("{}\n", clean(text).replace('\n', "\u{fffd}")));
+        self.line(&format!("{}\n", clean(&secret::without_passwords(text)).replace('\n', "\u{fffd}")));
     }
 
     /// Writes an empty line between two failures.

@@ -8,6 +8,9 @@ mod key;
 pub(super) use address::without_passwords;
 pub(super) use key::sounds_secret;
 
+#[cfg(feature = "cluster")]
+use serde_json::Value;
+
 use crate::values::{Kind, Node, Origin};
 
 /// Stands for what is not shown; its length says nothing about the value's.
@@ -36,6 +39,17 @@ pub(super) fn shown(text: &str) -> String {
         None => line.to_owned(),
     };
     text.split('\n').map(line).collect::<Vec<String>>().join("\n")
+}
+
+/// A document for programs, its texts without the names and passwords in their addresses.
+#[cfg(feature = "cluster")]
+pub(super) fn masked(document: Value) -> Value {
+    match document {
+        Value::String(text) => Value::String(without_passwords(&text).into_owned()),
+        Value::Array(items) => Value::Array(items.into_iter().map(masked).collect()),
+        Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, value)| (key, masked(value))).collect()),
+        other => other,
+    }
 }
 
 /// A message without the value at `origin`, in every form in which a message quotes one.
@@ -327,5 +341,13 @@ mod tests {
     fn what_a_message_quotes_can_be_hidden() {
         assert_eq!(without_quotes("key `2]` has no value"), "key `•••••` has no value");
         assert_eq!(without_quotes("`[` is not closed by `]`"), "`[` is not closed by `]`");
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn texts_of_a_document_show_no_password_of_an_address() {
+        let document = serde_json::json!({"why": ["cannot pull https://me:pass@host/model"], "code": 1});
+        let expected = serde_json::json!({"why": ["cannot pull https://•••••@host/model"], "code": 1});
+        assert_eq!(masked(document), expected);
     }
 }

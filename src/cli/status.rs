@@ -14,7 +14,7 @@ use super::live::{self, Missed};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect};
+use super::{Done, connect, secret};
 use crate::cluster::{Cause, Cluster, News, Watch};
 use crate::manifest::ObjectKey;
 use crate::plan::{Found, Release, RouteStatus, Status, VersionStatus, Writer, status};
@@ -123,7 +123,9 @@ pub(super) fn run(
     }
     let status = status(&found);
     match args.output {
-        DiffOutput::Json => Ok(Done { text: format!("{:#}\n", document(&status, &found, &release)), code }),
+        DiffOutput::Json => {
+            Ok(Done { text: format!("{:#}\n", secret::masked(document(&status, &found, &release))), code })
+        }
         DiffOutput::Text => {
             let text = format!("{}\n{}", heading(&status), table(&status.versions, now(), &mut Vec::new()));
             if !status.route.as_ref().is_some_and(|route| route.writer == Writer::Controller) {
@@ -300,7 +302,7 @@ impl Printer {
     }
 
     fn document(&mut self, status: &Status, found: &Found) -> String {
-        let document = format!("{}\n", document(status, found, &self.release));
+        let document = format!("{}\n", secret::masked(document(status, found, &self.release)));
         if document == self.document {
             return String::new();
         }

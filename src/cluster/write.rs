@@ -120,6 +120,10 @@ impl Cluster<'_> {
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(name.to_owned());
         let (params, doing) = (PostParams::default(), format!("create namespace {name}"));
+        // Who may not read it may create it all the same.
+        if let Ok(Some(_)) = self.call(&format!("read namespace {name}"), || api.get_opt(name)).await {
+            return Ok(());
+        }
         match self.call(&doing, || api.create(&params, &namespace)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),

@@ -89,7 +89,12 @@ impl Run<'_> {
         let mut failed = None;
         for (key, result) in keys.iter().zip(results) {
             match result {
-                Ok(()) => drop(self.seen.done.insert(key.clone(), self.start.elapsed())),
+                Ok(()) => {
+                    self.seen.done.insert(key.clone(), self.start.elapsed());
+                    if self.route_key().as_ref() == Some(key) {
+                        self.see_route(None);
+                    }
+                }
                 Err(error) => failed = failed.or(Some(self.doubt(key, error))),
             }
         }

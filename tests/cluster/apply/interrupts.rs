@@ -248,3 +248,26 @@ async fn an_interruption_ends_the_tries_of_a_write() {
     let ended = running.end().with(130);
     assert_eq!(list(&ended, "not written: "), format!("VirtualService {}/shop", namespace.name));
 }
+
+#[tokio::test]
+async fn an_interruption_ends_a_retry_and_a_read_that_get_no_answer() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("hangs", &[Ask::Ready]).await;
+    let [install, promotion] = release();
+    // A write that is tried again, and then gets no answer.
+    let (method, path) = ("PATCH", "/deployments/shop-0?");
+    let busy = Fault::on(method, path, What::TooMany(1)).real();
+    let proxy = Proxy::start(cluster, vec![busy, Fault::on(method, path, What::Hold).real().nth(2)]);
+    let running = start(proxy.r8(), &namespace.name, &FLAGS, &install);
+    proxy.wait_for(|request| request.fault == Some(What::Hold));
+    signal(&running, "INT");
+    running.end().with(130);
+    drop(proxy);
+    apply(cluster, &namespace, &[], &install).with(0);
+    // A read before what goes is deleted.
+    let proxy = Proxy::start(cluster, vec![Fault::on("GET", "/virtualservices/shop", What::Hold).from(2)]);
+    let running = start(proxy.r8(), &namespace.name, &FLAGS, &promotion);
+    proxy.wait_for(|request| request.fault.is_some());
+    signal(&running, "INT");
+    running.end().with(130);
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::harness::{Ask, cluster, control_plane};
+use crate::harness::{Ask, Fault, Proxy, What, cluster, control_plane};
 
 #[tokio::test]
 async fn objects_of_another_release_are_refused() {
@@ -54,8 +54,13 @@ async fn a_live_release_loses_its_route_only_when_that_is_asked_for() {
     let namespace = cluster.namespace("unroute", &[Ask::Ready]).await;
     apply(cluster, &namespace, &[], &values("deployment-istio", "blue-green", &[("one", 1)])).with(0);
     let none = values("deployment-istio", "none", &[("one", 1)]);
-    let ended = apply(cluster, &namespace, &[], &none).with(5);
+    let ended = apply(cluster, &namespace, &["-o", "json"], &none).with(5);
     assert!(ended.stderr.contains("hint: `--remove-route` removes it"), "{}", ended.stderr);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&document["result"], &document["exitCode"]), (&json!("refused"), &json!(5)));
+    let text =
+        format!("the strategy is none, but VirtualService {}/shop routes this release's requests", namespace.name);
+    assert_eq!(document["refusals"][0]["message"], text);
     assert!(namespace.get("VirtualService", "shop").await.is_some());
     let diff = start(cluster.r8(), &namespace.name, &["diff"], &none).end().with(0);
     let text = format!(
@@ -72,7 +77,8 @@ async fn a_live_release_loses_its_route_only_when_that_is_asked_for() {
     );
     let diff = start(cluster.r8(), &namespace.name, &["diff", "--remove-route"], &none).end().with(0);
     assert!(diff.stdout.starts_with("shop  routed → no route\n"), "{}", diff.stdout);
-    apply(cluster, &namespace, &["--remove-route"], &none).with(0);
+    let ended = apply(cluster, &namespace, &["--remove-route"], &none).with(0);
+    assert!(ended.stdout.starts_with("shop  routed → no route\nshop-0  100% → –\n\n"), "{}", ended.stdout);
     assert_eq!(namespace.get("VirtualService", "shop").await, None);
 }
 
@@ -123,6 +129,30 @@ async fn a_namespace_is_created_only_when_that_is_asked_for() {
     start(cluster.r8(), &name, &["apply", "--create-namespace", "--no-wait"], &values).end().with(0);
     let made = Namespace { name, ..fresh };
     assert!(made.get("Deployment", "shop-0").await.is_some());
+
+    // The release's own namespace, too, where all its objects are elsewhere.
+    let (home, at) = (format!("{}-home", made.name), format!("{{name: shop, namespace: {}}}", made.name));
+    let elsewhere = values.replace("{name: shop}", &at);
+    let flags = ["apply", "--create-namespace", "--no-wait", "--take-ownership"];
+    start(cluster.r8(), &home, &flags, &elsewhere).end().with(0);
+    let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(made.client.clone());
+    assert!(namespaces.get_opt(&home).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_report_for_programs_is_printed_also_when_nothing_could_be_written() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("reported", &[]).await;
+    let values = values("deployment-istio", "blue-green", &[("one", 1)]);
+    // A server that fails at one object for good, as behind a webhook that is broken, is not asked for ever.
+    let proxy = Proxy::start(cluster, vec![Fault::on("PATCH", "/deployments/shop-0?", What::Status(500)).from(1)]);
+    let ended = start(proxy.r8(), &namespace.name, &["apply", "-o", "json"], &values).end().with(1);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&document["result"], &document["exitCode"]), (&json!("failed"), &json!(1)));
+    let error = document["error"].as_str().unwrap();
+    assert!(error.starts_with(&format!("cannot apply Deployment {}/shop-0: ", namespace.name)), "{error}");
+    assert!(ended.stderr.contains(error), "{}", ended.stderr);
+    assert_eq!(proxy.requests().iter().filter(|request| request.fault.is_some()).count(), 4);
 }
 
 #[tokio::test]

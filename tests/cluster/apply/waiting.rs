@@ -322,3 +322,23 @@ async fn much_news_does_not_keep_from_reading_what_may_not_be_watched() {
     // What is forbidden is not asked for again.
     assert_eq!(proxy.requests().iter().filter(|request| request.fault.is_some()).count(), 1);
 }
+
+#[tokio::test]
+async fn that_a_version_without_a_share_fails_is_a_warning() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("weightless", &[]).await;
+    let release = values("kserve-modelmesh-istio", "blue-green", &[("one", 1), ("two", 0)]);
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--settle", "1s", "--timeout", "60s"], &release);
+    crate::harness::eventually("both are there", async || {
+        namespace.get("InferenceService", "shop-0").await?;
+        namespace.get("InferenceService", "shop-1").await
+    })
+    .await;
+    let mut failed = loaded("FailedToLoad", "", "False", "BlockedByFailedLoad");
+    failed["modelStatus"]["lastFailureInfo"] =
+        serde_json::json!({"reason": "ModelLoadFailed", "message": "no such file"});
+    namespace.put_status("InferenceService", "shop-1", &failed).await;
+    namespace.put_status("InferenceService", "shop-0", &loaded("Loaded", "", "True", "UpToDate")).await;
+    let ended = running.end().with(0);
+    assert!(ended.stderr.contains("\nwarning: version shop-1 of weight 0 failed: "), "{}", ended.stderr);
+}
