@@ -1,11 +1,11 @@
 //! Helm and r8 on each other's records: `R8_TEST_INTEROP=1` builds the real Helm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use r8::cluster::records::Driver;
-use r8::record::{Status, StoredRoute};
+use r8::record::{ApplyMethod, Status, StoredRoute};
 use serde_json::{Value, json};
 
 use super::{create, outline, release, route, with_records};
@@ -13,8 +13,28 @@ use crate::harness::{Cluster, Namespace, control_plane};
 use crate::parts::{build, wanted};
 use crate::shop::{printed, told};
 
+/// Which Helm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Helm {
+    Three,
+    Four,
+}
+
+impl Helm {
+    /// The program, built once.
+    fn program(self) -> &'static Path {
+        static THREE: OnceLock<PathBuf> = OnceLock::new();
+        static FOUR: OnceLock<PathBuf> = OnceLock::new();
+        match self {
+            Helm::Three => THREE.get_or_init(|| build("helm3", "helm.sh/helm/v3/cmd/helm", "helm3")),
+            Helm::Four => FOUR.get_or_init(|| build("helm", "helm.sh/helm/v4/cmd/helm", "helm4")),
+        }
+    }
+}
+
 /// The programs that are compared, on one driver and in one namespace.
 struct Both<'a> {
+    helm: Helm,
     cluster: &'a Cluster,
     namespace: &'a Namespace,
     driver: &'a str,
@@ -27,9 +47,7 @@ impl Both<'_> {
     }
 
     fn try_helm(&self, args: &[&str]) -> Output {
-        static HELM: OnceLock<PathBuf> = OnceLock::new();
-        let helm = HELM.get_or_init(|| build("helm", "helm.sh/helm/v4/cmd/helm", "helm4"));
-        self.run(self.cluster.command(helm), args)
+        self.run(self.cluster.command(self.helm.program()), args)
     }
 
     fn helm(&self, args: &[&str]) -> String {
@@ -61,40 +79,52 @@ impl Both<'_> {
 
     /// Every command prints the same of a release with these revisions.
     fn all_the_same(&self, revisions: &[&str]) {
+        // Helm 3 lists all releases only when it is asked for them.
+        let all: &[&str] = if self.helm == Helm::Three { &["--all"] } else { &[] };
         for args in [
-            &["list"][..],
-            &["list", "--date", "--reverse"],
-            &["list", "--filter", "^sh.p$"],
-            &["list", "--filter", "^hop"],
-            &["list", "--max", "1"],
-            &["list", "--max", "1", "--offset", "1"],
-            &["list", "--superseded"],
-            &["list", "--deployed"],
-            &["list", "--pending", "--failed"],
-            &["list", "--selector", "team=models"],
-            &["list", "-l", "team!=models"],
-            &["history", "shop"],
-            &["history", "shop", "--max", "2"],
-            &["get", "values", "shop"],
-            &["get", "values", "shop", "--all"],
+            &[][..],
+            &["--filter", "^sh.p$"],
+            &["--filter", "^hop"],
+            &["--max", "1"],
+            &["--max", "1", "--offset", "1"],
+            &["--selector", "team=models"],
+            &["-l", "team!=models"],
+            &["--short"],
+            &["--no-headers"],
         ] {
-            self.same_json(args);
-            if args[0] != "get" {
-                self.same(args);
-            }
+            self.same(&[&["list"], all, args].concat());
+            self.same_json(&[&["list"], all, args].concat());
         }
-        self.same(&["list", "--short"]);
-        self.same(&["list", "--no-headers"]);
-        self.same(&["list", "-o", "yaml"]);
-        self.same(&["history", "shop", "--show-rollback-revision"]);
-        self.same(&["history", "shop", "-o", "yaml"]);
-        self.same(&["get", "manifest", "shop"]);
-        self.same(&["get", "all", "shop"]);
+        for args in [&["--superseded"][..], &["--deployed"], &["--pending", "--failed"]] {
+            self.same(&[&["list"], args].concat());
+            self.same_json(&[&["list"], args].concat());
+        }
+        self.same(&[&["list", "-o", "yaml"], all].concat());
+        for args in [&["history", "shop"][..], &["history", "shop", "--max", "2"]] {
+            self.same(args);
+            self.same_json(args);
+            self.same(&[args, &["-o", "yaml"]].concat());
+        }
+        if self.helm == Helm::Four {
+            self.same(&["history", "shop", "--show-rollback-revision"]);
+            // Helm 3 does not say which of two releases of one second comes first.
+            self.same(&["list", "--date"]);
+            self.same(&["list", "--date", "--reverse"]);
+        }
+        self.of_a_revision(&[]);
         for revision in revisions {
-            self.same_json(&["get", "values", "shop", "--revision", revision]);
-            self.same_json(&["get", "values", "shop", "--all", "--revision", revision]);
-            self.same(&["get", "manifest", "shop", "--revision", revision]);
-            self.same(&["get", "all", "shop", "--revision", revision]);
+            self.of_a_revision(&["--revision", revision]);
+        }
+    }
+
+    fn of_a_revision(&self, which: &[&str]) {
+        self.same_json(&[&["get", "values", "shop"], which].concat());
+        self.same_json(&[&["get", "values", "shop", "--all"], which].concat());
+        self.same(&[&["get", "values", "shop"], which].concat());
+        self.same(&[&["get", "manifest", "shop"], which].concat());
+        // Helm 3 leaves lines out.
+        if self.helm == Helm::Four {
+            self.same(&[&["get", "all", "shop"], which].concat());
         }
     }
 }
@@ -106,9 +136,9 @@ fn chart() -> String {
 #[tokio::test]
 async fn of_helms_records_r8_says_what_helm_says() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
-    for driver in ["secret", "configmap"] {
+    for (helm, driver) in [(Helm::Four, "secret"), (Helm::Four, "configmap"), (Helm::Three, "secret")] {
         let namespace = cluster.namespace("helms", &[]).await;
-        let both = Both { cluster, namespace: &namespace, driver };
+        let both = Both { helm, cluster, namespace: &namespace, driver };
         let chart = chart();
         let chart = chart.as_str();
         // Numbers that Go and r8 write in other forms of YAML are left out.
@@ -128,9 +158,14 @@ async fn of_helms_records_r8_says_what_helm_says() {
 #[tokio::test]
 async fn of_r8s_records_helm_says_what_r8_says() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
-    for (driver, name) in [(Driver::Secret, "secret"), (Driver::ConfigMap, "configmap")] {
+    let cases = [
+        (Helm::Four, Driver::Secret, "secret"),
+        (Helm::Four, Driver::ConfigMap, "configmap"),
+        (Helm::Three, Driver::Secret, "secret"),
+    ];
+    for (helm, driver, name) in cases {
         let namespace = cluster.namespace("ours", &[]).await;
-        let both = Both { cluster, namespace: &namespace, driver: name };
+        let both = Both { helm, cluster, namespace: &namespace, driver: name };
         with_records(cluster.kubeconfig().into(), driver, async |records| {
             create(&records, &namespace, &[Status::Superseded, Status::Failed, Status::Deployed]).await;
         })
@@ -150,27 +185,34 @@ async fn of_r8s_records_helm_says_what_r8_says() {
 #[tokio::test]
 async fn helm_rolls_back_and_uninstalls_what_r8_made() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
-    let namespace = cluster.namespace("taken", &[]).await;
-    let both = Both { cluster, namespace: &namespace, driver: "secret" };
-    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
-        create(&records, &namespace, &[Status::Superseded, Status::Deployed]).await;
-        let live = &r8::manifest::read_documents(&super::manifest(&namespace.name, "2")).unwrap()[0];
-        namespace.apply_as("helm", live).await;
-        both.helm(&["rollback", "shop", "1"]);
-        let live = namespace.get("ConfigMap", "shop").await.unwrap();
-        assert_eq!(live["data"], json!({"revision": "1"}));
-        let (kept, broken) = records.revisions(&release(&namespace)).await.unwrap();
-        assert_eq!(outline(&kept), [(1, Status::Superseded), (2, Status::Superseded), (3, Status::Deployed)]);
-        assert!(broken.is_empty());
-        let newest = &kept[2].revision;
-        assert_eq!(newest.info.rollback_revision, Some(1));
-        assert_eq!(newest.labels["team"], "models");
-        assert_eq!(StoredRoute::read(newest.chart.as_ref().unwrap()).unwrap(), Some(route()));
-        both.all_the_same(&["3"]);
-        both.helm(&["upgrade", "shop", &chart(), "--set", "huge=null,tiny=null"]);
-        both.all_the_same(&["3", "4"]);
-        both.helm(&["uninstall", "shop"]);
-        assert_eq!(records.history(&release(&namespace)).await.unwrap(), []);
-    })
-    .await;
+    for helm in [Helm::Four, Helm::Three] {
+        let namespace = cluster.namespace("taken", &[]).await;
+        let both = Both { helm, cluster, namespace: &namespace, driver: "secret" };
+        with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+            create(&records, &namespace, &[Status::Superseded, Status::Deployed]).await;
+            let live = &r8::manifest::read_documents(&super::manifest(&namespace.name, "2")).unwrap()[0];
+            namespace.apply_as("helm", live).await;
+            both.helm(&["rollback", "shop", "1"]);
+            let live = namespace.get("ConfigMap", "shop").await.unwrap();
+            assert_eq!(live["data"], json!({"revision": "1"}));
+            let (kept, broken) = records.revisions(&release(&namespace)).await.unwrap();
+            assert_eq!(outline(&kept), [(1, Status::Superseded), (2, Status::Superseded), (3, Status::Deployed)]);
+            assert!(broken.is_empty());
+            let newest = &kept[2].revision;
+            // Helm 3 does not know how objects were written, nor which revision was gone back to.
+            let (method, number) = match helm {
+                Helm::Three => (ApplyMethod::Unsaid, None),
+                Helm::Four => (ApplyMethod::Server, Some(1)),
+            };
+            assert_eq!((newest.apply_method, newest.info.rollback_revision), (method, number));
+            assert_eq!(newest.labels["team"], "models");
+            assert_eq!(StoredRoute::read(newest.chart.as_ref().unwrap()).unwrap(), Some(route()));
+            both.all_the_same(&["3"]);
+            both.helm(&["upgrade", "shop", &chart(), "--set", "huge=null,tiny=null"]);
+            both.all_the_same(&["3", "4"]);
+            both.helm(&["uninstall", "shop"]);
+            assert_eq!(records.history(&release(&namespace)).await.unwrap(), []);
+        })
+        .await;
+    }
 }
