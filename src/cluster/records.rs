@@ -26,7 +26,7 @@ use crate::record::{Entry, RecordError, Revision, Status, Time, object_name, par
 pub use driver::Driver;
 pub use error::RecordsError;
 pub use held::Held;
-pub use lock::{Holder, Watched};
+pub use lock::{Holder, Take, Watched};
 
 /// How many records one answer may hold, without and with their data.
 const PAGE: (u32, u32) = (500, 50);
@@ -370,6 +370,12 @@ impl<'c> Records<'c> {
 }
 
 impl Known {
+    /// Whether somebody is at work on the release, or was: a pending record, or one that r8 is deleting. Helm heeds no
+    /// deletion of its own.
+    pub fn is_locked(&self) -> bool {
+        self.entry.status.is_pending() || (self.entry.status.is_unfinished() && self.holder.is_some())
+    }
+
     /// What is known of an object; none for one that has not the name of a record.
     fn from_metadata(metadata: &ObjectMeta) -> Option<Known> {
         let (name, number) = parse_object_name(metadata.name.as_deref()?)?;

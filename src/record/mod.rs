@@ -132,6 +132,11 @@ impl Status {
         matches!(self, Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback)
     }
 
+    /// Whether its work is not done: pending, or being uninstalled.
+    pub fn is_unfinished(self) -> bool {
+        self.is_pending() || self == Status::Uninstalling
+    }
+
     /// The word that Helm has for it.
     pub fn as_str(self) -> &'static str {
         Status::ALL.iter().find(|(status, _)| *status == self).map_or("unknown", |(_, word)| word)

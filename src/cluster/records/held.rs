@@ -31,6 +31,25 @@ impl<'c> Records<'c> {
     }
 }
 
+impl<'c> Records<'c> {
+    /// Holds a revision that is there, as `change` makes it: uninstalling, so that its objects can be deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordsError::Outrun`] when another run has written it; and as [`Records::create`].
+    pub async fn hold(
+        &self,
+        mut kept: Kept,
+        change: impl FnOnce(&mut Revision),
+        holder: Holder,
+        now: SystemTime,
+    ) -> Result<Held<'c>, RecordsError> {
+        change(&mut kept.revision);
+        let kept = self.update(&kept, Some(&holder), now).await?;
+        Ok(Held { records: *self, holder, kept: RefCell::new(kept) })
+    }
+}
+
 impl Held<'_> {
     /// The revision as it was last written.
     pub fn revision(&self) -> Revision {
@@ -75,7 +94,7 @@ impl Held<'_> {
         let release = self.release();
         match self.records.look(&release, self.number()).await? {
             Some(Known { holder: Some(holder), entry, version, .. })
-                if holder == self.holder.to_string() && entry.status.is_pending() =>
+                if holder == self.holder.to_string() && entry.status.is_unfinished() =>
             {
                 self.kept.borrow_mut().version = version;
                 Ok(())
@@ -92,7 +111,7 @@ impl Held<'_> {
     pub async fn rewrite(&self, change: impl FnOnce(&mut Revision), now: SystemTime) -> Result<(), RecordsError> {
         let mut kept = self.kept.borrow().clone();
         change(&mut kept.revision);
-        let holder = kept.revision.info.status.is_pending().then_some(&self.holder);
+        let holder = kept.revision.info.status.is_unfinished().then_some(&self.holder);
         loop {
             match self.records.update(&kept, holder, now).await {
                 Ok(stored) => {
@@ -109,8 +128,8 @@ impl Held<'_> {
         }
     }
 
-    /// Ends the revision, which opens the lock. A deployed one supersedes those that were deployed before; then the oldest
-    /// go, so that `max` remain (0: all).
+    /// Ends the revision, which opens the lock. A deployed or uninstalled one supersedes those that were deployed before; then
+    /// the oldest go, so that `max` remain (0: all).
     ///
     /// # Errors
     ///
@@ -124,13 +143,13 @@ impl Held<'_> {
     ) -> Result<Vec<RecordsError>, RecordsError> {
         self.rewrite(change, now).await?;
         let (release, number) = (self.release(), self.number());
-        let deployed = self.kept.borrow().revision.info.status == Status::Deployed;
+        let supersedes = matches!(self.kept.borrow().revision.info.status, Status::Deployed | Status::Uninstalled);
         let mut known = match self.records.history(&release).await {
             Ok(known) => known,
             Err(error) => return Ok(vec![error]),
         };
         let mut troubles = Vec::new();
-        for old in known.iter_mut().filter(|_| deployed) {
+        for old in known.iter_mut().filter(|_| supersedes) {
             if old.entry.number < number && old.entry.status == Status::Deployed {
                 match self.supersede(old, now).await {
                     Ok(()) => old.entry.status = Status::Superseded,
@@ -144,6 +163,21 @@ impl Held<'_> {
             troubles.extend(self.records.delete(&release, old).await.err());
         }
         Ok(troubles)
+    }
+
+    /// Deletes every record of the release, this one last: while it is there, it locks the release.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with.
+    pub async fn forget(self) -> Result<(), RecordsError> {
+        let (release, number) = (self.release(), self.number());
+        for known in self.records.history(&release).await? {
+            if known.entry.number != number {
+                self.records.delete(&release, known.entry.number).await?;
+            }
+        }
+        self.records.delete(&release, number).await
     }
 
     async fn supersede(&self, old: &Known, now: SystemTime) -> Result<(), RecordsError> {

@@ -42,6 +42,15 @@ impl fmt::Display for Holder {
     }
 }
 
+/// When the lock of another run is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// When its holder has given no sign of life for 60 s.
+    WhenStale,
+    /// At once: `--take-lock`.
+    AtOnce,
+}
+
 /// What came of watching the holder of a lock.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Watched {
@@ -90,7 +99,37 @@ impl Stillness {
 }
 
 impl Records<'_> {
-    /// Watches the holder of a pending record until it gives a sign of life, has ended, or is stale.
+    /// What is known of all records of a release that nobody is at work on, the oldest first; a lock that may be taken is.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordsError::Locked`] while another run lives; and as [`Records::read`].
+    pub async fn unlocked(
+        &self,
+        release: &Release,
+        take: Take,
+        clock: &dyn Fn() -> SystemTime,
+    ) -> Result<Vec<Known>, RecordsError> {
+        loop {
+            let known = self.history(release).await?;
+            let Some(locked) = known.last().filter(|last| last.is_locked()) else { return Ok(known) };
+            let watched = match take {
+                Take::AtOnce => Watched::Stale,
+                Take::WhenStale => self.watch_holder(locked).await?,
+            };
+            match watched {
+                Watched::Alive => return Err(self.locked(locked).await?),
+                Watched::Ended => {}
+                Watched::Stale => match self.take(locked, clock()).await {
+                    // Whoever was first is looked at in the next round.
+                    Ok(()) | Err(RecordsError::Outrun { .. }) => {}
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// Watches the holder of a locked record until it gives a sign of life, has ended, or is stale.
     ///
     /// A record that Helm holds gives no sign of life: it is never stale, and taken for alive.
     ///
@@ -105,7 +144,7 @@ impl Records<'_> {
         loop {
             sleep(LOOK).await;
             let Some(now) = self.look(&pending.release, pending.entry.number).await? else { return Ok(Watched::Ended) };
-            if !now.entry.status.is_pending() {
+            if !now.is_locked() {
                 return Ok(Watched::Ended);
             }
             if let Some(watched) = stillness.look(&now.version, Instant::now()) {

@@ -1,7 +1,7 @@
 //! The lock of a release: who gets it, who keeps it, who loses it.
 
 use futures_util::future::{Either, select};
-use r8::cluster::records::{Driver, RecordsError, Watched};
+use r8::cluster::records::{Driver, RecordsError, Take, Watched};
 use r8::record::Status;
 use serde_json::json;
 
@@ -118,7 +118,49 @@ async fn a_record_that_helm_left_pending_is_never_stale() {
         let known = records.history(&release(&namespace)).await.unwrap().remove(0);
         assert_eq!(records.watch_holder(&known).await.unwrap(), Watched::Alive);
         assert!(records.locked(&known).await.unwrap().hint().unwrap().contains("wait until Helm has ended"));
-        records.take(&known, at(2)).await.unwrap();
+        let release = release(&namespace);
+        let error = records.unlocked(&release, Take::WhenStale, &|| at(2)).await.unwrap_err();
+        assert!(matches!(error, RecordsError::Locked { holder: None, .. }), "{error}");
+        let known = records.unlocked(&release, Take::AtOnce, &|| at(2)).await.unwrap();
+        assert_eq!(known[0].entry.status, Status::Failed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_locks_the_release_and_leaves_no_record() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("forget", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Superseded, Status::Deployed]).await;
+        let release = release(&namespace);
+        let newest = records.read(&release, 2).await.unwrap().unwrap();
+        let begin = |revision: &mut r8::record::Revision| revision.info.status = Status::Uninstalling;
+        let held = records.hold(newest.clone(), begin, holder("ann"), at(3)).await.unwrap();
+        let late = records.hold(newest, begin, holder("bob"), at(4)).await.err().unwrap();
+        assert!(matches!(late, RecordsError::Outrun { .. }), "{late}");
+        assert!(records.history(&release).await.unwrap()[1].is_locked());
+        held.check().await.unwrap();
+        held.forget().await.unwrap();
+        assert_eq!(records.history(&release).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_keeps_the_history_supersedes_what_was_deployed() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("keep", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Deployed, Status::Failed]).await;
+        let newest = records.read(&release(&namespace), 2).await.unwrap().unwrap();
+        let begin = |revision: &mut r8::record::Revision| revision.info.status = Status::Uninstalling;
+        let held = records.hold(newest, begin, holder("ann"), at(3)).await.unwrap();
+        let end = |revision: &mut r8::record::Revision| revision.info.status = Status::Uninstalled;
+        assert!(held.finish(end, 10, at(4)).await.unwrap().is_empty());
+        let (kept, _) = records.revisions(&release(&namespace)).await.unwrap();
+        assert_eq!(outline(&kept), [(1, Status::Superseded), (2, Status::Uninstalled)]);
+        assert!(!records.history(&release(&namespace)).await.unwrap()[1].is_locked());
     })
     .await;
 }
@@ -129,11 +171,13 @@ async fn a_holder_that_lives_is_seen_to_live() {
     let namespace = cluster.namespace("alive", &[]).await;
     with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
         let held = records.begin(&revision(&namespace, 1, Status::PendingInstall), holder("ann"), at(1)).await.unwrap();
-        let known = records.history(&release(&namespace)).await.unwrap().remove(0);
-        let clock = || at(11);
-        let (life, watch) = (Box::pin(held.keep_alive(&clock)), Box::pin(records.watch_holder(&known)));
-        match select(life, watch).await {
-            Either::Right((watched, _)) => assert_eq!(watched.unwrap(), Watched::Alive),
+        let (clock, release) = (|| at(11), release(&namespace));
+        let life = Box::pin(held.keep_alive(&clock));
+        match select(life, Box::pin(records.unlocked(&release, Take::WhenStale, &clock))).await {
+            Either::Right((unlocked, _)) => {
+                let error = unlocked.unwrap_err();
+                assert!(matches!(error, RecordsError::Locked { number: 1, holder: Some(_), .. }), "{error}");
+            }
             Either::Left((error, _)) => panic!("{error}"),
         }
         let secret = namespace.get("Secret", "sh.helm.release.v1.shop.v1").await.unwrap();
