@@ -127,7 +127,10 @@ async fn a_controller_that_does_not_follow_deletes_nothing() {
                 another `iter8.tools/version`; `--routing route` writes the route by r8\n";
     assert!(ended.stderr.contains(text), "{}", ended.stderr);
     assert!(namespace.get("InferenceService", "shop-1").await.is_some());
-    apply(cluster, &namespace, &["--routing", "route"], &release(&[("one", 1)])).with(0);
+    // The route is taken over; what the controller has marked goes only when it removes its mark.
+    let ended =
+        apply(cluster, &namespace, &["--routing", "route", "--timeout", "15s"], &release(&[("one", 1)])).with(4);
+    assert!(ended.stderr.contains("iter8.tools/finalizer"), "{}", ended.stderr);
     let live = route(&namespace).await;
     assert_eq!(live["spec"]["http"][0]["route"].as_array().map(Vec::len), Some(1), "{live}");
 }
