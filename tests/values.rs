@@ -1,5 +1,6 @@
 //! Cases of the values stage: `testdata/values/<case>/` with files `1.yaml`, `2.yaml`, … in their order, `args` with one flag and
-//! its argument per line, and what they make: `want.json`, or `want.err`; `want.warn` beside `want.json` where something warns.
+//! its argument per line, and what they make: `want.json`, or `want.err` with its warnings; `want.warn` beside `want.json` where
+//! something warns.
 //!
 //! `SNAPSHOTS=overwrite cargo test --test values` writes what r8 makes now; read it before you commit it.
 
@@ -25,7 +26,10 @@ fn case(want: &Path) -> datatest_stable::Result<()> {
             "want.json"
         }
         Err(errors) => {
-            for error in &errors.0 {
+            for warning in &errors.warnings {
+                writeln!(written, "warning: {warning}\n  --> {}", place(&sources, warning.origin()))?;
+            }
+            for error in &errors.errors {
                 writeln!(written, "error: {error}\n  --> {}", place(&sources, error.origin()))?;
                 if let Some(hint) = error.hint() {
                     writeln!(written, "hint: {hint}")?;

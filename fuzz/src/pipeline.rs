@@ -32,8 +32,8 @@ pub(crate) fn check(sources: &[Source], release: Option<&str>, unknown: Unknown)
             spec
         }
         Err(errors) => {
-            assert!(!errors.0.is_empty());
-            places::check_release(&errors.0, sources);
+            assert!(!errors.errors.is_empty());
+            places::check_release(&errors.errors, sources);
             return false;
         }
     };

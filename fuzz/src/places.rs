@@ -5,8 +5,8 @@ use r8::values::{Kind, Node, Origin, Source, SourceName, ValuesErrors};
 
 /// Checks that there are mistakes, and that each has its place.
 pub(crate) fn check_errors(errors: &ValuesErrors, sources: &[Source]) {
-    assert!(!errors.0.is_empty());
-    for error in &errors.0 {
+    assert!(!errors.errors.is_empty());
+    for error in &errors.errors {
         let message = error.to_string();
         assert!(!message.is_empty());
         check(error.origin(), sources, &message);

@@ -68,7 +68,7 @@ pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(Rele
     let sources = &request.sources;
     let values = values::load(sources).map_err(|errors| Failure::Values(Vec::new(), errors, sources.clone()))?;
     let decoded = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown);
-    let of_spec = decoded.as_ref().map_or(&[][..], |(_, warnings)| warnings);
+    let of_spec = decoded.as_ref().map_or_else(|errors| &errors.warnings, |(_, warnings)| warnings);
     report.warnings(values.warnings(), of_spec, sources);
     let (spec, _) = decoded.map_err(|errors| Failure::Spec(errors, sources.clone()))?;
     let rendered =

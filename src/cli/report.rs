@@ -39,10 +39,11 @@ impl Report<'_> {
         match failure {
             Failure::Input(faults) => self.all(faults.iter().map(of_fault).collect()),
             Failure::Values(faults, errors, sources) => {
-                let errors = errors.0.iter().map(|error| of_values(error, sources));
+                self.warnings(&errors.warnings, &[], sources);
+                let errors = errors.errors.iter().map(|error| of_values(error, sources));
                 self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
-            Failure::Spec(errors, sources) => self.all(of_spec(&errors.0, sources)),
+            Failure::Spec(errors, sources) => self.all(of_spec(&errors.errors, sources)),
             #[cfg(feature = "cluster")]
             Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
             #[cfg(feature = "cluster")]

@@ -72,17 +72,20 @@ pub(super) fn read_all(
     Err(Failure::Values(faults, alone(&sources), sources))
 }
 
-/// The mistakes that each source has by itself: together they cannot be read while one is missing.
+/// The mistakes and warnings that each source has by itself: together they cannot be read while one is missing.
 fn alone(sources: &[Source]) -> ValuesErrors {
-    let mut errors = Vec::new();
-    for (index, source) in sources.iter().enumerate() {
-        let found = values::load(std::slice::from_ref(source)).err();
-        errors.extend(found.into_iter().flat_map(|errors| errors.0).map(|mut error| {
-            error.move_to(index as u32);
-            error
-        }));
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for (index, source) in (0..).zip(sources) {
+        let (mut wrong, mut odd) = match values::load(std::slice::from_ref(source)) {
+            Ok(values) => (Vec::new(), values.warnings().to_vec()),
+            Err(found) => (found.errors, found.warnings),
+        };
+        wrong.iter_mut().for_each(|error| error.move_to(index));
+        odd.iter_mut().for_each(|warning| warning.move_to(index));
+        errors.append(&mut wrong);
+        warnings.append(&mut odd);
     }
-    ValuesErrors(errors)
+    ValuesErrors { errors, warnings }
 }
 
 /// Splits a comma list as Go's CSV reader does: a part in double quotes may hold commas, `""` is a quote.

@@ -178,7 +178,7 @@ fn ready_sets(versions: usize) -> Vec<Vec<usize>> {
 
 /// The mistakes with the way that this command has for a release name.
 fn with_own_hint(mut errors: SpecErrors) -> SpecErrors {
-    for error in &mut errors.0 {
+    for error in &mut errors.errors {
         if error.problem == Problem::NoName {
             error.hint = Some("give it with `--name NAME`, or write `application.metadata.name: NAME`".into());
         }

@@ -6,15 +6,20 @@ use super::kserve::KserveProblem;
 use super::matches::MatchProblem;
 use crate::values::Origin;
 
-/// All mistakes of one release, in the order of the files.
+/// All mistakes of one release, and what is probably not meant beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpecErrors(pub Vec<SpecError>);
+pub struct SpecErrors {
+    /// The mistakes, in the order of the files.
+    pub errors: Vec<SpecError>,
+    /// The warnings, in the same order.
+    pub warnings: Vec<SpecWarning>,
+}
 
 impl std::error::Error for SpecErrors {}
 
 impl std::fmt::Display for SpecErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(SpecError::to_string).collect();
+        let lines: Vec<String> = self.errors.iter().map(SpecError::to_string).collect();
         f.write_str(&lines.join("\n"))
     }
 }

@@ -48,7 +48,7 @@ impl ReleaseSpec {
     ///
     /// # Errors
     ///
-    /// All mistakes at once, in the order of the sources.
+    /// All mistakes at once, in the order of the sources, with the warnings.
     pub fn decode(
         values: &Values,
         catalog: &Catalog,
@@ -87,7 +87,7 @@ impl ReleaseSpec {
         }
         match spec {
             Some(spec) if errors.is_empty() => Ok((spec, warnings)),
-            _ => Err(SpecErrors(errors)),
+            _ => Err(SpecErrors { errors, warnings }),
         }
     }
 }
@@ -103,8 +103,17 @@ fn environment(root: &Node, catalog: &Catalog) -> Result<crate::templates::Envir
     let names = catalog.names();
     let error = |problem, origin, hint| Box::new(SpecError { problem, origin, path: None, hint: Some(hint) });
     let Some(node) = root.get("environment") else {
-        let hint = format!("write `environment: NAME`, one of {}", names.join(", "));
-        return Err(error(Problem::Missing("environment".into()), walk::absent(root, "environment"), hint));
+        let problem = Problem::Missing("environment".into());
+        let table = catalog.undecided().table;
+        let misspelt = walk::misspelt(root, "environment", |key| table.keys.contains_key(key));
+        let (origin, hint) = match misspelt {
+            Some((origin, hint)) => (Some(origin), hint),
+            None => {
+                let hint = format!("write `environment: NAME`, one of {}", names.join(", "));
+                (walk::absent(root, "environment"), hint)
+            }
+        };
+        return Err(error(problem, origin, hint));
     };
     let error = |problem, hint| {
         let path = Some("environment".into());

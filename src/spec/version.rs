@@ -71,7 +71,8 @@ impl Context<'_> {
     }
 
     fn ignored(&self, key: &str, given: Option<&Node>, path: &str, walk: &mut Walk<'_>) {
-        if let Some(given) = given {
+        // Nobody knows what an unknown strategy reads.
+        if let Some(given) = given.filter(|_| !self.strategy.is_empty()) {
             let problem = Problem::Ignored { key: key.into(), strategy: self.strategy.to_owned() };
             walk.warn(problem, Some(given.origin), path, None);
         }

@@ -130,7 +130,11 @@ impl Walk<'_> {
                 Some(unless) => Problem::MissingUnless { path: place, unless },
                 None => Problem::Missing(place),
             };
-            self.error(problem, absent(node, &key), path, hint);
+            let known = |other: &str| self.environment.table.keys.contains_key(&join(pattern, other));
+            match misspelt(node, &key, known) {
+                Some((origin, hint)) => self.error(problem, Some(origin), path, Some(hint)),
+                None => self.error(problem, absent(node, &key), path, hint),
+            }
         }
     }
 
@@ -217,6 +221,19 @@ pub(super) fn absent(map: &Node, key: &str) -> Option<Origin> {
     let null = map.as_map().and_then(|map| map.get(key)).filter(|entry| entry.value.kind == Kind::Null);
     let origin = null.map_or(map.origin, |entry| entry.value.origin);
     (origin.line > 0).then_some(origin)
+}
+
+/// The key of a map that an absent one was probably meant to be: its place, and how to repair it. Keys that are `known`
+/// are what they are.
+pub(super) fn misspelt(map: &Node, absent: &str, known: impl Fn(&str) -> bool) -> Option<(Origin, String)> {
+    let map = map.as_map()?;
+    let others: Vec<&str> =
+        map.keys().map(String::as_str).filter(|key| !key.starts_with("x-") && !known(key)).collect();
+    // To compare with each of 100,000 keys would take long, and nobody has misspelt so many.
+    let others = others.get(..others.len().min(MOST_EXPLAINED))?;
+    let close = similar::get_close_matches(absent, others, 1, 0.6);
+    let close = close.first()?;
+    Some((map.get(*close)?.key, format!("write `{absent}` instead of `{close}`")))
 }
 
 fn some(path: &str) -> Option<String> {

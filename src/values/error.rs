@@ -6,13 +6,18 @@ use super::Origin;
 
 /// All mistakes, one per source at most: the first that stops its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValuesErrors(pub Vec<ValuesError>);
+pub struct ValuesErrors {
+    /// The mistakes, in the order of the sources.
+    pub errors: Vec<ValuesError>,
+    /// What was read before and beside them and is probably not meant.
+    pub warnings: Vec<ValuesWarning>,
+}
 
 impl std::error::Error for ValuesErrors {}
 
 impl std::fmt::Display for ValuesErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(ValuesError::to_string).collect();
+        let lines: Vec<String> = self.errors.iter().map(ValuesError::to_string).collect();
         f.write_str(&lines.join("\n"))
     }
 }
@@ -219,5 +224,11 @@ impl ValuesWarning {
     pub fn origin(&self) -> Origin {
         let ValuesWarning::BooleanKey { origin, .. } = self;
         *origin
+    }
+
+    /// Moves it to the source of another index.
+    pub fn move_to(&mut self, source: u32) {
+        let ValuesWarning::BooleanKey { origin, .. } = self;
+        origin.source = source;
     }
 }

@@ -41,7 +41,7 @@ impl Values {
 ///
 /// # Errors
 ///
-/// The first mistake of every source that has one.
+/// The first mistake of every source that has one, with the warnings.
 pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
     let origin = Origin { source: 0, line: 0, column: 1, length: 1, used: None };
     let mut root = Node { kind: Kind::Map(Map::new()), origin };
@@ -68,7 +68,7 @@ pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
         };
         errors.extend(done.err());
     }
-    if errors.is_empty() { Ok(Values { root, warnings }) } else { Err(ValuesErrors(errors)) }
+    if errors.is_empty() { Ok(Values { root, warnings }) } else { Err(ValuesErrors { errors, warnings }) }
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn error_of(text: &str) -> (u32, u32, String) {
-        let error = load(&[file(text)]).unwrap_err().0.remove(0);
+        let error = load(&[file(text)]).unwrap_err().errors.remove(0);
         (error.origin.line, error.origin.column, error.to_string())
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let nested = format!("a: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(100));
         assert_eq!(error_of(&nested).2, "the values expand to more than 300000 nodes");
         let half = file(&format!("a: [{}]", "x,".repeat(200_000)));
-        let errors = load(&[half.clone(), half]).unwrap_err().0;
+        let errors = load(&[half.clone(), half]).unwrap_err().errors;
         assert_eq!((errors.len(), errors[0].origin.source), (1, 1));
         assert_eq!(error_of(&"\n".repeat(1_000_001)), (1_000_001, 1, "more than 1000000 lines".into()));
         assert!(error_of(&"a".repeat(17 * 1024 * 1024)).2.starts_with("a text of 17825792 bytes"));
@@ -216,7 +216,7 @@ mod tests {
         let source = |text: &str| Source { name: SourceName::SetJson(1), text: text.into() };
         let json = |texts: &[&str]| {
             let sources: Vec<Source> = texts.iter().map(|text| source(text)).collect();
-            load(&sources).map(|values| values.root().to_json()).map_err(|error| error.0[0].origin.column)
+            load(&sources).map(|values| values.root().to_json()).map_err(|error| error.errors[0].origin.column)
         };
         assert_eq!(json(&[r#"{"a":{"x":1}}"#, r#"{"a":{"y":2}}"#]), Ok(json!({"a": {"x": 1, "y": 2}})));
         assert_eq!(json(&[r#"a={"x":1}"#, r#"a={"y":2}"#]), Ok(json!({"a": {"y": 2}})));
@@ -250,7 +250,7 @@ mod tests {
             if let Err(errors) = load(&[file(&text)]) {
                 // A lone carriage return breaks a line too.
                 let lines = text.split(['\n', '\r']).count() as u32 + 1;
-                prop_assert!(errors.0[0].origin.line <= lines, "{:?}", errors);
+                prop_assert!(errors.errors[0].origin.line <= lines, "{:?}", errors);
             }
         }
     }

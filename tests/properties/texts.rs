@@ -188,7 +188,7 @@ fn check(place: Place, text: &str) -> Option<(String, Manifests, Option<Route>)>
     match rendered(&values) {
         Err(errors) => {
             assert!(place.forbids(text), "{place:?} refuses {text:?}: {errors}");
-            for error in &errors.0 {
+            for error in &errors.errors {
                 assert_eq!(error.origin().map(|origin| origin.line), Some(line), "{place:?}: {error}");
             }
             None
