@@ -27,8 +27,11 @@
 //	{"op":"values","files":["a: {b: 1}"],"set":["a.c=2"],"setFile":[["d","text\n"]]}
 //	{"ok":{"values":{"a":{"b":1,"c":2},"d":"text\n"}}}
 //
-// Object keys come out sorted. See [evaluated], [yaml11], [yaml12] and [mergedValues] for
-// what each question means.
+//	{"op":"regexp","patterns":["a+","a**"]}
+//	{"ok":{"refusals":["","error parsing regexp: invalid nested repetition operator: `**`"]}}
+//
+// Object keys come out sorted. See [evaluated], [yaml11], [yaml12], [mergedValues] and
+// [refusals] for what each question means.
 //
 // The module also names the Helm CLI as a tool: "go build -o DIR helm.sh/helm/v4/cmd/helm".
 package main
@@ -112,8 +115,10 @@ func dispatch(line []byte) (any, error) {
 		return decodeAnd(line, yaml12)
 	case "values":
 		return decodeAnd(line, mergedValues)
+	case "regexp":
+		return decodeAnd(line, refusals)
 	default:
-		return nil, fmt.Errorf("request: unknown op %q, expected template, yaml11, yaml12 or values", request.Op)
+		return nil, fmt.Errorf("request: unknown op %q, expected template, yaml11, yaml12, values or regexp", request.Op)
 	}
 }
 
