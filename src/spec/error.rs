@@ -195,6 +195,16 @@ pub enum Problem {
         /// Path of the second.
         second: String,
     },
+    /// Two ports of one number in one Service.
+    #[error("`{first}` and `{second}` are both port {port}")]
+    SamePort {
+        /// Protocol and number.
+        port: String,
+        /// Path of the first.
+        first: String,
+        /// Path of the second.
+        second: String,
+    },
     /// A match where none is read.
     #[error("`{key}` is only read for candidates; the primary takes every other request")]
     MatchOfPrimary {

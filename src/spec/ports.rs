@@ -1,9 +1,11 @@
 //! Ports of containers and of Services, as Kubernetes checks them (`k8s.io/apimachinery`, `pkg/util/validation`).
 
+use std::collections::HashMap;
+
 use super::error::Problem;
 use super::name;
 use super::walk::{Walk, join};
-use crate::values::Node;
+use crate::values::{Kind, Node};
 
 const PORT: &str = "a port from 1 to 65535";
 
@@ -26,10 +28,49 @@ pub(super) fn containers(walk: &mut Walk<'_>, key: &str, node: &Node, path: &str
     }
 }
 
-/// Checks the `ports` of a Service.
+/// Checks the `ports` of a Service: which it must have, unless it is headless or the name of something outside.
 pub(super) fn of_service(walk: &mut Walk<'_>, spec: &Node, path: &str) {
-    if let Some(given) = spec.get("ports") {
-        service(walk, given, &join(path, "ports"));
+    let is = |key: &str, value: &str| spec.get(key).and_then(Node::as_str) == Some(value);
+    let place = join(path, "ports");
+    let given = spec.get("ports");
+    if given.is_none_or(|given| given.as_list().is_some_and(<[Node]>::is_empty))
+        && !is("clusterIP", "None")
+        && !is("type", "ExternalName")
+    {
+        let hint = "write `ports: [{port: 80}]`".to_owned();
+        walk.error(Problem::Missing(place), given.or(Some(spec)).map(|node| node.origin), path, Some(hint));
+    } else if let Some(given) = given {
+        service(walk, given, &place);
+        told_apart(walk, given.as_list().unwrap_or_default(), &place);
+    }
+}
+
+/// Checks that several ports of a Service have names and numbers of their own.
+fn told_apart(walk: &mut Walk<'_>, ports: &[Node], path: &str) {
+    let (mut names, mut numbers) = (HashMap::new(), HashMap::new());
+    for (index, port) in ports.iter().enumerate().filter(|_| ports.len() > 1) {
+        let place = format!("{path}[{index}]");
+        match port.get("name") {
+            None if port.as_map().is_some() => {
+                let hint = "of several ports each has a name, such as `http`".to_owned();
+                walk.error(Problem::Missing(join(&place, "name")), Some(port.origin), &place, Some(hint));
+            }
+            None => {}
+            Some(given) => {
+                let Some(name) = given.as_str() else { continue };
+                if let Some(first) = names.insert(name, place.clone()) {
+                    let (name, second) = (name.to_owned(), format!("`{place}`"));
+                    let problem = Problem::SameName { name, first: format!("`{first}`"), second };
+                    walk.error(problem, Some(given.origin), &join(&place, "name"), None);
+                }
+            }
+        }
+        let Some(Node { kind: Kind::Int(number), origin }) = port.get("port") else { continue };
+        let protocol = port.get("protocol").and_then(Node::as_str).unwrap_or("TCP");
+        if let Some(first) = numbers.insert((number, protocol), place.clone()) {
+            let problem = Problem::SamePort { port: format!("{protocol} {number}"), first, second: place.clone() };
+            walk.error(problem, Some(*origin), &join(&place, "port"), None);
+        }
     }
 }
 

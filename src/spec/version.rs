@@ -127,8 +127,8 @@ impl Context<'_> {
     }
 }
 
-/// The port that requests go to: the chart's own key `ports[0].port` beside `spec`, else of the Service's ports the one
-/// named `http`, else the first.
+/// The port that requests go to: of the Service's own ports the one named `http`, else the first; without any the chart's
+/// key `ports[0].port` beside `spec`.
 fn service_port(specification: &Node) -> Option<u64> {
     let number = |node: &Node| match node.get("port")?.kind {
         Kind::Int(port) => u64::try_from(port).ok(),
@@ -140,5 +140,5 @@ fn service_port(specification: &Node) -> Option<u64> {
         let http = ports.iter().find(|port| port.get("name").and_then(Node::as_str) == Some("http"));
         http.or_else(|| ports.first())
     });
-    beside.and_then(number).or_else(|| named.and_then(number))
+    named.and_then(number).or_else(|| beside.and_then(number))
 }
