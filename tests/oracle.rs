@@ -129,7 +129,8 @@ fn routemaps(theirs: &Value, mine: &Value, found: &mut Vec<(String, String)>) {
     };
     let versions = my_spec["versions"].as_array().unwrap().len();
     for weights in vectors(versions) {
-        let (their_object, my_object) = (at(&their_route, &weights), at(&my_route, &weights));
+        let (mut their_object, my_object) = (at(&their_route, &weights), at(&my_route, &weights));
+        with_gateway_port(&mut their_object);
         let both: BTreeSet<String> =
             [&their_object, &my_object].iter().flat_map(|object| object.keys().cloned()).collect();
         for field in both {
@@ -151,6 +152,17 @@ fn vectors(length: usize) -> Vec<Vec<u32>> {
     }
     list.retain(|vector| vector.iter().sum::<u32>() > 0);
     list
+}
+
+/// Adds the port that the chart leaves out (Q29): the gateway's Service has two ports since 2024 (net-istio, pull request
+/// 1228), and without a port Istio takes that of its own listener for the second hop, which the Service lacks.
+fn with_gateway_port(route: &mut Map<String, Value>) {
+    let rules = route.get_mut("http").and_then(Value::as_array_mut).into_iter().flatten();
+    for item in rules.flat_map(|rule| rule["route"].as_array_mut().into_iter().flatten()) {
+        if item["destination"]["host"] == "knative-local-gateway.istio-system.svc.cluster.local" {
+            item["destination"]["port"] = json!({"number": 80});
+        }
+    }
 }
 
 /// The route's `spec` in a form in which equal traffic is equal: a destination of weight 0 beside others is none, the
