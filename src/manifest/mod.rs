@@ -193,6 +193,14 @@ fn take(map: &mut Map<String, Value>, keys: &[&str]) -> Map<String, Value> {
     taken
 }
 
+impl ManifestError {
+    /// Two objects have one key.
+    pub(crate) fn twice(first: &Manifest, second: &Manifest) -> ManifestError {
+        let key = Box::new(second.key.clone());
+        ManifestError::Twice { key, first: first.source(), second: second.source() }
+    }
+}
+
 /// Objects in the order of their roles, each key once.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Manifests(Vec<Manifest>);
@@ -208,8 +216,7 @@ impl Manifests {
         let mut seen: BTreeMap<&ObjectKey, &Manifest> = BTreeMap::new();
         for manifest in &list {
             if let Some(first) = seen.insert(&manifest.key, manifest) {
-                let (first, second) = (first.source(), manifest.source());
-                return Err(ManifestError::Twice { key: Box::new(manifest.key.clone()), first, second });
+                return Err(ManifestError::twice(first, manifest));
             }
         }
         Ok(Manifests(list))

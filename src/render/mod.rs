@@ -1,5 +1,6 @@
 //! From a release to its objects and its route.
 
+mod check;
 mod context;
 mod engine;
 mod error;
@@ -82,6 +83,7 @@ pub fn render(spec: &ReleaseSpec, catalog: &Catalog) -> Result<Rendered, RenderE
     stage.each("weights.yaml.j2", &mut list)?;
     let route = stage.route()?;
     let routemap = stage.routemap(route.as_ref())?;
+    stage.whole(&list, routemap.as_ref())?;
     Ok(Rendered { manifests: Manifests::new(list)?, routemap, route })
 }
 
@@ -145,10 +147,14 @@ impl Stage<'_> {
         let documents = read_documents(written.text)
             .map_err(|error| RenderErrors::text(&self.place(written, Some(error.line)), &error, written.text))?;
         for (index, object) in documents.into_iter().enumerate() {
-            let manifest = Manifest::from_object(object, written.path, role).map_err(|error| {
-                RenderErrors::written(&self.place(written, trace::document(written.text, index)), error.to_string())
-            })?;
-            list.push(manifest);
+            let wrong =
+                |message| RenderErrors::written(&self.place(written, trace::document(written.text, index)), message);
+            let manifest =
+                Manifest::from_object(object, written.path, role).map_err(|error| wrong(error.to_string()))?;
+            match check::object(&manifest) {
+                Some(message) => return Err(wrong(message)),
+                None => list.push(manifest),
+            }
         }
         Ok(())
     }
@@ -179,8 +185,12 @@ impl Stage<'_> {
         let route = Route::new(open.clone(), wanted, &path).map_err(|error| {
             let document = usize::from(matches!(error, RouteError::Count(count) if count > 1));
             let line = error.line().or_else(|| trace::document(&open, document));
-            RenderErrors::route(&self.place(&Written { path: &path, text: &open, names }, line), &error)
+            RenderErrors::route(&self.place(&Written { path: &path, text: &open, names: names.clone() }, line), &error)
         })?;
+        if let Some(message) = check::empty_rule(&route) {
+            let written = Written { path: &path, text: &open, names };
+            return Err(RenderErrors::written(&self.place(&written, trace::document(&open, 0)), message));
+        }
         Ok(Some(route))
     }
 

@@ -92,6 +92,15 @@ impl ReleaseSpec {
     }
 }
 
+/// Checks the name of an object of a kind as the API server does.
+///
+/// # Errors
+///
+/// The rule that it breaks.
+pub fn object_name(kind: &str, name: &str) -> Result<(), &'static str> {
+    if kind == "Service" { name::service(name) } else { name::subdomain(name) }
+}
+
 /// Keeps the first of equal reports, which a value of the application's may give for every version.
 fn once(list: &mut Vec<SpecError>) {
     let mut known = HashSet::new();
