@@ -65,6 +65,10 @@ pub(super) fn run(
 
 /// Values, release, objects; warnings are written on the way.
 pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
+    for (path, hint) in request.catalog.unread() {
+        let folder = request.templates.as_deref().unwrap_or_default().trim_end_matches('/');
+        report.message("warning", &format!("nothing reads the template `{folder}/{path}`"), Some(&hint));
+    }
     let sources = &request.sources;
     let values = values::load(sources).map_err(|errors| Failure::Values(Vec::new(), errors, sources.clone()))?;
     let decoded = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown);

@@ -92,6 +92,16 @@ pub enum TemplatesError {
         /// The strategy.
         strategy: String,
     },
+    /// A key that is not what the table says of it, or that nothing can reach.
+    #[error("`keys.{key}` {wrong}")]
+    Key {
+        /// Where.
+        place: Place,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// A pattern is not a regular expression.
     #[error("`keys.{key}.pattern` is not a regular expression: {message}")]
     Pattern {
@@ -131,6 +141,7 @@ impl TemplatesError {
             | TemplatesError::UnknownObject { place, .. }
             | TemplatesError::Missing { place, .. }
             | TemplatesError::NoRoute { place, .. }
+            | TemplatesError::Key { place, .. }
             | TemplatesError::Pattern { place, .. } => Some(place),
         }
     }

@@ -1,7 +1,9 @@
 //! The catalog: environments, their strategies, key tables and templates, from the embedded folder and a user's own.
 
 mod error;
+mod keys;
 mod table;
+mod unread;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -109,7 +111,7 @@ impl Catalog {
     ///
     /// [`TemplatesError::Table`] if a key table is not of the form of [`Table`];
     /// [`TemplatesError::UnknownBase`], [`TemplatesError::Cycle`], [`TemplatesError::UnknownStrategy`],
-    /// [`TemplatesError::UnknownObject`] and [`TemplatesError::Pattern`] if what it names does not exist or cannot be read.
+    /// [`TemplatesError::UnknownObject`], [`TemplatesError::Key`] and [`TemplatesError::Pattern`] if what it names does not exist or cannot be read.
     pub fn with_files(mut self, files: Vec<File>) -> Result<Catalog, TemplatesError> {
         for File { path, text } in files {
             if let Some(name) = path.strip_suffix(TABLE).and_then(|folder| folder.strip_suffix('/')) {
@@ -167,6 +169,10 @@ impl Catalog {
             {
                 let place = self.place(environment, &format!("{key}:"));
                 return Err(TemplatesError::Pattern { place, key: key.clone(), message: error.to_string() });
+            }
+            if let Some(wrong) = keys::wrong(&environment.table.keys, key, rule) {
+                let place = self.place(environment, &format!("{key}:"));
+                return Err(TemplatesError::Key { place, key: key.clone(), wrong });
             }
         }
         Ok(())
