@@ -4,16 +4,18 @@
 #[path = "interop/expressions.rs"]
 mod expressions;
 mod parts;
+#[path = "parts/server.rs"]
+mod server;
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use parts::Part;
 use r8::manifest::{read_documents, yaml};
 use r8::route::Route;
 use r8::values::{Source, SourceName, load};
 use serde_json::{Value, json};
+use server::{Server, shared};
 
 /// A small generator of pseudo-random numbers: the same texts in every run.
 struct Random(u64);
@@ -251,76 +253,16 @@ fn vectors(length: usize) -> Vec<Vec<u32>> {
     list
 }
 
-/// A real API server with the published CRDs, and kubectl.
-struct Server {
-    child: std::process::Child,
-    kubectl: PathBuf,
-    kubeconfig: String,
-}
-
-impl Server {
-    fn start(shared: &Path) -> Server {
-        let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
-        let mut child = Command::new(parts::build("control-plane", ".", "control-plane"))
-            .arg("--until-eof")
-            .arg("--crds")
-            .arg(shared.join("crds"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is");
-        Server { child, kubectl, kubeconfig: kubeconfig.to_owned() }
-    }
-
-    fn kubectl(&self, args: &[&str], input: &[u8]) -> std::process::Output {
-        let mut child = Command::new(&self.kubectl)
-            .args(["--kubeconfig", &self.kubeconfig])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input).unwrap();
-        child.wait_with_output().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn the_published_schemas_take_every_object_of_every_case() {
     let Some(shared) = shared().filter(|_| parts::wanted()) else { return };
     let server = Server::start(&shared);
     let objects = objects();
-    let namespaces: std::collections::BTreeSet<&str> =
-        objects.iter().filter_map(|(_, object)| object["metadata"]["namespace"].as_str()).collect();
-    for namespace in namespaces {
-        // `default` is there already.
-        server.kubectl(&["create", "namespace", namespace], b"");
-    }
     let mut seen = std::collections::HashSet::new();
     let list: Vec<&Value> =
         objects.iter().map(|(_, object)| object).filter(|object| seen.insert(object.to_string())).collect();
     assert!(list.len() > 150, "{} objects were tried", list.len());
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": list}).to_string();
-    let applied = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], list.as_bytes());
-    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
-}
-
-/// The folder of the documented releases and the published CRDs, where it is there.
-fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    shared.join("crds").is_dir().then_some(shared)
+    server.takes(&list);
 }
 
 #[test]

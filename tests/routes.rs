@@ -3,6 +3,10 @@
 
 mod istio;
 mod parts;
+#[path = "routes/real.rs"]
+mod real;
+#[path = "parts/server.rs"]
+mod server;
 
 use std::collections::BTreeMap;
 
