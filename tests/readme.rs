@@ -126,6 +126,16 @@ fn every_file_and_case_that_is_named_exists() {
 }
 
 #[test]
+fn every_difference_from_the_chart_is_named_with_its_case() {
+    let section = section("Differences from the chart, and why");
+    let folders = fs::read_dir(root().join("testdata/render/quirks")).unwrap();
+    let cases = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut missing: Vec<String> = cases.filter(|case| !section.contains(&format!("`{case}`"))).collect();
+    missing.sort();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
 fn the_version_of_rust_is_that_of_the_package() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
