@@ -164,6 +164,11 @@ fn rendered(environment: &str, strategy: &str, weights: &[u32]) -> Rendered {
     rendered_with(&Catalog::embedded(), environment, strategy, weights).unwrap()
 }
 
+/// The value of the header `traffic` that a candidate claims.
+fn claim(index: usize) -> String {
+    format!("test-{index}")
+}
+
 fn rendered_with(
     catalog: &Catalog,
     environment: &str,
@@ -171,6 +176,7 @@ fn rendered_with(
     weights: &[u32],
 ) -> Result<Rendered, RenderErrors> {
     let mut text = format!("environment: {environment}\napplication:\n  strategy: {strategy}\n  versions:\n");
+    let key = catalog.environment(environment).unwrap().strategy(strategy).and_then(|rule| rule.matches.clone());
     let reads = |strategy: &str| strategy == "blue-green" || strategy == "mirror" || environment.starts_with("kserve");
     for (index, weight) in weights.iter().enumerate() {
         let fields = if environment.starts_with("deployment") {
@@ -184,6 +190,13 @@ fn rendered_with(
         if !unread {
             text += &format!("    weight: {weight}\n");
         }
+        // Each candidate claims requests of its own.
+        let value = claim(index);
+        text += &match key.as_deref().filter(|_| index > 0) {
+            None => String::new(),
+            Some("match") => format!("    match: [{{headers: {{traffic: {{exact: {value}}}}}}}]\n"),
+            Some(key) => format!("    {key}: [{{headers: [{{name: traffic, value: {value}}}]}}]\n"),
+        };
     }
     let sources = [Source { name: SourceName::Stdin, text: text.clone() }];
     let values = load(&sources).unwrap();
@@ -327,6 +340,40 @@ fn without_gate(text: &str, at: usize, shut: bool) -> String {
         lines.push(line);
     }
     lines.join("\n") + "\n"
+}
+
+/// What a gate can be changed to without being removed or shut: the versions that it looks at are others.
+fn other_gates(line: &str, file: &str) -> Vec<String> {
+    let versions = line.strip_prefix("{% call when(").and_then(|line| line.strip_suffix(") %}")).unwrap();
+    let all = ["[primary]", "candidates", "[candidates[0]]", "[candidates[-1]]", "versions"];
+    let others = all.into_iter().filter(|other| *other != versions);
+    // A mirror has one candidate: whichever way it is named, it is the same.
+    let others = others.filter(|other| !file.contains("mirror") || !other.contains("candidates"));
+    others.map(|other| format!("{{% call when({other}) %}}")).collect()
+}
+
+#[test]
+fn no_gate_of_any_template_can_be_changed_unnoticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut unnoticed = Vec::new();
+    let mut tried = 0;
+    for file in Catalog::embedded().files() {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("{% call when(")) {
+            for other in other_gates(line, &file.path) {
+                let mut lines = lines.clone();
+                lines[number] = &other;
+                let changed = File { path: file.path.clone(), text: lines.join("\n") + "\n" };
+                tried += 1;
+                if !is_found_out(&Catalog::embedded().with_files(vec![changed]).unwrap()) {
+                    unnoticed.push(format!("{}:{} {line} as {other}", file.path, number + 1));
+                }
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(tried >= 60, "{tried} changes were tried");
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
 
 #[test]

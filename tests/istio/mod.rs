@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::{each, effective, index_of, parts, reference, rendered, sends_to_itself};
+use super::{claim, each, effective, index_of, parts, reference, rendered, sends_to_itself};
 
 /// The Service and the pods of Knative's gateway for requests inside the cluster.
 const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
@@ -179,12 +179,13 @@ fn istio_sends_requests_where_r8_means_them_to_go() {
         objects.push(route.at(&route.in_force(|index| ready[index])).unwrap().object);
         objects.extend(surroundings(environment, wanted.len()));
         let expected = reference(environment, strategy, &effective(environment, strategy, wanted), ready);
-        let claimed = match expected.matched.first() {
-            Some(first) => BTreeMap::from([(*first, 1.0)]),
-            None => expected.others.clone(),
-        };
-        let mut requests =
-            vec![(json!({"headers": {}}), expected.others.clone()), (json!({"headers": {"traffic": "test"}}), claimed)];
+        let mut requests = vec![(json!({"headers": {}}), expected.others.clone())];
+        // What a candidate claims goes to it alone while it is ready, and like all other requests while it is not.
+        for index in 1..wanted.len() {
+            let claimed = expected.matched.contains(&index).then(|| BTreeMap::from([(index, 1.0)]));
+            let request = json!({"headers": {"traffic": claim(index)}});
+            requests.push((request, claimed.unwrap_or_else(|| expected.others.clone())));
+        }
         if knative_suffix(environment).is_some() {
             for name in ["knative-ingress-gateway", "knative-local-gateway"] {
                 let gateway = json!({"namespace": "knative-serving", "name": name});
