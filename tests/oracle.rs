@@ -1,6 +1,9 @@
 //! The documented releases against what real Helm renders of them with the Iter8 chart: the same objects, and for every
 //! vector of weights the same route, but for the faults listed in `testdata/oracle-exceptions.yaml`.
 
+#[path = "parts/skipped.rs"]
+mod skipped;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,7 @@ use std::process::Command;
 use r8::manifest::read_documents;
 use r8::route::Route;
 use serde_json::{Map, Value, json};
+use skipped::skipped;
 
 /// Where the documented releases lie; none when they are not here.
 fn oracle() -> Option<PathBuf> {
@@ -16,7 +20,7 @@ fn oracle() -> Option<PathBuf> {
     let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
     let folder = shared.join("oracle");
     if !folder.is_dir() {
-        eprintln!("skipped: there is no {}", folder.display());
+        skipped(&format!("there is no {}", folder.display()));
         return None;
     }
     Some(folder)

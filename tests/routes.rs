@@ -7,6 +7,8 @@ mod parts;
 mod real;
 #[path = "parts/server.rs"]
 mod server;
+#[path = "parts/skipped.rs"]
+mod skipped;
 
 use std::collections::BTreeMap;
 

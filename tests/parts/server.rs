@@ -8,12 +8,17 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use super::parts;
+use super::skipped::skipped;
 
 /// The folder of the documented releases and the published CRDs, where it is there.
 pub fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    shared.join("crds").is_dir().then_some(shared)
+    if shared.join("crds").is_dir() {
+        return Some(shared);
+    }
+    skipped(&format!("there is no {}", shared.join("crds").display()));
+    None
 }
 
 /// A real API server with the published CRDs, and kubectl.

@@ -109,7 +109,10 @@ fn kserve_takes_the_services_of_one_to_four_versions() {
 
 #[test]
 fn the_published_schemas_take_every_object_of_one_to_four_versions() {
-    let Some(shared) = shared().filter(|_| parts::wanted()) else { return };
+    if !parts::wanted() {
+        return;
+    }
+    let Some(shared) = shared() else { return };
     let objects = objects();
     let list: Vec<&Value> = objects.iter().map(|(_, object)| object).collect();
     assert!(list.len() > 300, "{} objects were tried", list.len());
