@@ -6,7 +6,7 @@ use super::secret;
 use crate::render::{RenderError, RenderErrors};
 use crate::spec::SpecErrors;
 use crate::templates::{self, TemplatesError};
-use crate::values::{Source, ValuesErrors};
+use crate::values::{Source, ValuesError, ValuesErrors};
 
 /// A failed command.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub(super) enum Failure {
     Input(Vec<Fault>),
     /// Texts that are no values, beside files that cannot be read at all.
     Values(Vec<Fault>, ValuesErrors, Vec<Source>),
-    /// Values that are no release.
-    Spec(SpecErrors, Vec<Source>),
+    /// Values that are no release, beside mistakes in their texts that did not stop the reader.
+    Spec(Vec<ValuesError>, SpecErrors, Vec<Source>),
     /// The cluster, or the way to it.
     #[cfg(feature = "cluster")]
     Cluster(Fault),

@@ -13,7 +13,7 @@ use super::secret;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
 use crate::spec::ReleaseSpec;
-use crate::values::{self, Source, SourceName};
+use crate::values::{self, Source, SourceName, ValuesErrors};
 
 /// Runs the command; gives what is to be printed on stdout.
 pub(super) fn run(
@@ -70,11 +70,29 @@ pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(Rele
         report.message("warning", &format!("nothing reads the template `{folder}/{path}`"), Some(&hint));
     }
     let sources = &request.sources;
-    let values = values::load(sources).map_err(|errors| Failure::Values(Vec::new(), errors, sources.clone()))?;
+    let (values, texts) = match values::load(sources) {
+        Ok(values) => (values, None),
+        // What stands twice hides nothing else that is wrong.
+        Err(mut errors) => match errors.values.take() {
+            Some(values) => (*values, Some(errors)),
+            None => return Err(Failure::Values(Vec::new(), errors, sources.clone())),
+        },
+    };
     let decoded = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown);
     let of_spec = decoded.as_ref().map_or_else(|errors| &errors.warnings, |(_, warnings)| warnings);
     report.warnings(values.warnings(), of_spec, sources);
-    let (spec, _) = decoded.map_err(|errors| Failure::Spec(errors, sources.clone()))?;
+    let (spec, texts) = match (decoded, texts) {
+        (Ok((spec, _)), texts) => (spec, texts),
+        (Err(errors), texts) => {
+            let texts = texts.map(|texts| texts.errors).unwrap_or_default();
+            return Err(Failure::Spec(texts, errors, sources.clone()));
+        }
+    };
+    if let Some(texts) = texts {
+        // Its warnings have been written.
+        let texts = ValuesErrors { warnings: Vec::new(), ..texts };
+        return Err(Failure::Values(Vec::new(), texts, sources.clone()));
+    }
     let rendered =
         render(&spec, &request.catalog).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     Ok((spec, rendered))

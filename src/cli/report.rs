@@ -43,7 +43,10 @@ impl Report<'_> {
                 let errors = errors.errors.iter().map(|error| of_values(error, sources));
                 self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
-            Failure::Spec(errors, sources) => self.all(of_spec(&errors.errors, sources)),
+            Failure::Spec(texts, errors, sources) => {
+                let texts = texts.iter().map(|error| of_values(error, sources));
+                self.all(texts.chain(of_spec(&errors.errors, sources)).collect());
+            }
             #[cfg(feature = "cluster")]
             Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
             #[cfg(feature = "cluster")]

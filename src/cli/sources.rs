@@ -85,7 +85,7 @@ fn alone(sources: &[Source]) -> ValuesErrors {
         errors.append(&mut wrong);
         warnings.append(&mut odd);
     }
-    ValuesErrors { errors, warnings }
+    ValuesErrors { errors, warnings, values: None }
 }
 
 /// Splits a comma list as Go's CSV reader does: a part in double quotes may hold commas, `""` is a quote.

@@ -130,7 +130,7 @@ fn count(number: usize, noun: &str) -> String {
 fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Checked, Failure> {
     let warnings = report.warned;
     let (spec, rendered) = decode(request, report).map_err(|failure| match failure {
-        Failure::Spec(errors, sources) => Failure::Spec(with_own_hint(errors), sources),
+        Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
         other => other,
     })?;
     if strict && report.warned > warnings {

@@ -2,15 +2,17 @@
 
 use thiserror::Error;
 
-use super::Origin;
+use super::{Origin, Values};
 
-/// All mistakes, one per source at most: the first that stops its reader.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All mistakes: every key that stands twice, and of each source the first one that stops its reader.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValuesErrors {
     /// The mistakes, in the order of the sources.
     pub errors: Vec<ValuesError>,
     /// What was read before and beside them and is probably not meant.
     pub warnings: Vec<ValuesWarning>,
+    /// What was read, of a key that stands twice the last; none when a reader was stopped.
+    pub values: Option<Box<Values>>,
 }
 
 impl std::error::Error for ValuesErrors {}

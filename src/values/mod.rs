@@ -41,24 +41,26 @@ impl Values {
 ///
 /// # Errors
 ///
-/// The first mistake of every source that has one, with the warnings.
+/// Every key that stands twice, and the first other mistake of every source that has one, with the warnings.
 pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
     let origin = Origin { source: 0, line: 0, column: 1, length: 1, used: None };
     let mut root = Node { kind: Kind::Map(Map::new()), origin };
     let (mut errors, mut warnings, mut spent) = (Vec::new(), Vec::new(), yaml::Spent::default());
+    let mut stopped = false;
     for (index, source) in sources.iter().enumerate() {
         let number = index as u32;
         let text = source.text.as_str();
         let done = match &source.name {
             SourceName::File(_) | SourceName::Stdin => {
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-                yaml::read(text, number, &mut spent, &mut warnings).map(|node| {
-                    // What is missing from all values is missing from the first file.
-                    if root.origin == origin {
-                        root.origin = node.origin;
-                    }
-                    merge::merge(&mut root, node);
-                })
+                yaml::read(text, number, &mut spent, &mut yaml::Found { errors: &mut errors, warnings: &mut warnings })
+                    .map(|node| {
+                        // What is missing from all values is missing from the first file.
+                        if root.origin == origin {
+                            root.origin = node.origin;
+                        }
+                        merge::merge(&mut root, node);
+                    })
             }
             SourceName::Set(_) => set::apply(&mut root, text, number, set::Typing::Typed, &mut spent),
             SourceName::SetString(_) => set::apply(&mut root, text, number, set::Typing::Text, &mut spent),
@@ -66,9 +68,14 @@ pub fn load(sources: &[Source]) -> Result<Values, ValuesErrors> {
             SourceName::SetLiteral(_) => set::apply_literal(&mut root, text, number, &mut spent),
             SourceName::SetJson(_) => set_json::apply(&mut root, text, number, &mut spent),
         };
+        stopped |= done.is_err();
         errors.extend(done.err());
     }
-    if errors.is_empty() { Ok(Values { root, warnings }) } else { Err(ValuesErrors { errors, warnings }) }
+    if errors.is_empty() {
+        return Ok(Values { root, warnings });
+    }
+    let values = (!stopped).then(|| Box::new(Values { root, warnings: warnings.clone() }));
+    Err(ValuesErrors { errors, warnings, values })
 }
 
 #[cfg(test)]

@@ -52,13 +52,16 @@ impl Spent {
     }
 }
 
+/// What a reader finds without stopping.
+pub(super) struct Found<'a> {
+    /// Keys that stand twice.
+    pub errors: &'a mut Vec<ValuesError>,
+    /// What is probably not meant.
+    pub warnings: &'a mut Vec<ValuesWarning>,
+}
+
 /// Reads all documents of a text and merges them, later ones over earlier ones; nothing gives an empty map.
-pub(super) fn read(
-    text: &str,
-    source: u32,
-    spent: &mut Spent,
-    warnings: &mut Vec<ValuesWarning>,
-) -> Result<Node, ValuesError> {
+pub(super) fn read(text: &str, source: u32, spent: &mut Spent, found: &mut Found<'_>) -> Result<Node, ValuesError> {
     let start = Origin { source, line: 1, column: 1, length: 1, used: None };
     if text.len() > MAX_BYTES {
         let problem = ValuesProblem::Size { found: text.len(), most: MAX_BYTES };
@@ -66,7 +69,7 @@ pub(super) fn read(
     }
     lines(text, source)?;
     let options: Options = options! { emit_comments: false, disallow_directives: true };
-    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), spent, warnings };
+    let mut reader = Reader { stack: Vec::new(), root: None, anchors: HashMap::new(), spent, found };
     let mut root = Node { kind: Kind::Map(Map::new()), origin: start };
     for item in Parser::new_from_str_with_options(text, options) {
         let (event, span) = item.map_err(|error| {
@@ -170,15 +173,15 @@ struct Anchor {
     bytes: usize,
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'f> {
     stack: Vec<Open>,
     root: Option<Node>,
     anchors: HashMap<usize, Anchor>,
     spent: &'a mut Spent,
-    warnings: &'a mut Vec<ValuesWarning>,
+    found: &'a mut Found<'f>,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn event(&mut self, event: Event<'_>, origin: Origin) -> Result<(), ValuesProblem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -187,7 +190,7 @@ impl Reader<'_> {
                     let Kind::Bool(read) = kind else { return Ok(()) };
                     if text != read.to_string() {
                         let (written, read) = (text.to_string(), read.to_string());
-                        self.warnings.push(ValuesWarning::BooleanKey { written, read, origin });
+                        self.found.warnings.push(ValuesWarning::BooleanKey { written, read, origin });
                     }
                 }
                 let plain = style == ScalarStyle::Plain;
@@ -271,7 +274,8 @@ impl Reader<'_> {
             Some(Open::Map { map, key: key @ None, .. }) => {
                 let name = key_text(&node)?;
                 if let Some(entry) = map.get(&name) {
-                    return Err(ValuesProblem::Twice { key: name, first: entry.key });
+                    let problem = ValuesProblem::Twice { key: name.clone(), first: entry.key };
+                    self.found.errors.push(ValuesError { problem, origin: node.origin });
                 }
                 *key = Some((Key::Text(name), node.origin));
             }
@@ -287,7 +291,7 @@ impl Reader<'_> {
     }
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// The document that has just ended.
     fn take(&mut self) -> Option<Node> {
         self.anchors.clear();
