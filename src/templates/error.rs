@@ -146,3 +146,55 @@ impl TemplatesError {
         }
     }
 }
+
+/// The reader's words as a person would say them: it speaks of the types that it reads into.
+pub(super) fn in_words(message: &str) -> String {
+    // The place stands beside the message.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
+        let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
+        return format!("key `{key}` appears twice");
+    }
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return format!("{field} is required");
+    }
+    if let Some(rest) = message.strip_prefix("cannot deserialize null into ") {
+        let is_text = rest.starts_with("string");
+        return if is_text { "expected a string, found nothing" } else { "expected a value, found nothing" }.to_owned();
+    }
+    match message {
+        "expected mapping start" => "expected a map".to_owned(),
+        "expected sequence start" => "expected a list".to_owned(),
+        "expected string scalar" => "expected a string".to_owned(),
+        "invalid boolean" => "expected true or false".to_owned(),
+        "unexpected end of input" => "the file is empty, or ends too early".to_owned(),
+        other if other.starts_with("invalid u") || other.starts_with("invalid i") => {
+            "expected a whole number, 0 or more".to_owned()
+        }
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::templates::{Catalog, File};
+
+    #[test]
+    fn a_table_of_another_form_is_refused_in_words() {
+        for (text, message) in [
+            ("doc:\n", "expected a string, found nothing"),
+            ("doc: a\ndoc: b\n", "key `doc` appears twice"),
+            ("doc: a\nkeys: x\n", "expected a map"),
+            ("doc: a\nobjects: {}\n", "expected a list"),
+            ("doc: [a]\n", "expected a string"),
+            ("doc: a\napplication_object: maybe\n", "expected true or false"),
+            ("doc: a\nroute: {kind: a, resource: b, max_destinations: x}\n", "expected a whole number, 0 or more"),
+            ("base: deployment\n", "`doc` is required"),
+            ("", "the file is empty, or ends too early"),
+        ] {
+            let file = File { path: "mine/environment.yaml".into(), text: text.into() };
+            let error = Catalog::embedded().with_files(vec![file]).unwrap_err();
+            assert_eq!(error.to_string(), message, "{text:?}");
+        }
+    }
+}

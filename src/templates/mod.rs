@@ -119,7 +119,7 @@ impl Catalog {
                     let (line, column) =
                         error.location().map_or((1, 1), |place| (place.line() as u32, place.column() as u32));
                     let place = Place { file: path.clone(), line, column };
-                    TemplatesError::Table { place, message: error.without_snippet().to_string() }
+                    TemplatesError::Table { place, message: error::in_words(&error.without_snippet().to_string()) }
                 })?;
                 self.tables.insert(name.to_owned(), table);
             }
