@@ -118,7 +118,12 @@ impl Failure {
             _ if !error.is_input() => Failure::Bug(error.to_string()),
             (RenderError::Template { file, line, message, .. }, Some(folder)) => {
                 let place = own(folder, file, line.and_then(|line| u32::try_from(line).ok()));
-                Fault { message: secret::shown(message), place: Some(place), hint: error.hint() }.into()
+                // A message about the kind begins with a word that sounds like the key of a secret.
+                let message = match message.strip_prefix("Secret ") {
+                    Some(rest) => format!("Secret {}", secret::shown(rest)),
+                    None => secret::shown(message),
+                };
+                Fault { message, place: Some(place), hint: error.hint() }.into()
             }
             _ => Fault { message: error.to_string(), place: None, hint: error.hint() }.into(),
         }
