@@ -217,6 +217,11 @@ impl Route {
         &self.wanted
     }
 
+    /// Path of its template below `templates/`; empty where it was read from a routemap.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
     /// Group, kind, namespace and name of the object.
     pub fn key(&self) -> &ObjectKey {
         &self.key

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -12,8 +13,9 @@ use super::failure::{Failure, Fault};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, diff, live, prepare, secret};
-use crate::cluster::{Cause, Cluster, ClusterError, End, Run, Sight};
+use super::{Done, connect, diff, live, prepare, recorded, records, secret};
+use crate::cluster::records::{RecordsError, Take};
+use crate::cluster::{Cause, Cluster, ClusterError, End, Ledger, Run, Sight};
 use crate::manifest::{Manifest, ObjectKey};
 use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen, finalizers};
 use crate::readiness::Settled;
@@ -38,6 +40,8 @@ pub(super) fn run(
     let said = prepare::said(&args.change, global, world, report)?;
     let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..prepare::goal(&args.change) };
     let access = connect::access(global, world.variable);
+    let (driver, holder) = (records::driver(world)?, recorded::holder(world));
+    let most = args.record.history_max(world)?;
     let runtime = connect::runtime()?;
     let start = Instant::now();
     let progress = Progress::new(report, world.live);
@@ -47,27 +51,69 @@ pub(super) fn run(
         let connecting = Cluster::connect(&access, &say, start + goal.timeout, &stop);
         let connected = connect::unless(&stop, connecting).await.ok_or(Ended::Interrupted)?;
         let cluster = connected.map_err(Ended::Before)?;
-        let look = async || match connect::unless(&stop, prepare::look(&cluster, &said, &goal)).await {
-            Some(looked) => looked.map_err(Ended::Before),
-            None => Err(Ended::Interrupted),
+        let records = cluster.records(driver);
+        let take = if args.record.take_lock { Take::AtOnce } else { Take::WhenStale };
+        // What others have done is known before the cluster is looked at.
+        let look = async || {
+            let looked = async {
+                let history = recorded::history(&records, &said.release, take).await?;
+                let (sight, plan) = prepare::look(&cluster, &said, &goal).await?;
+                Ok::<_, ClusterError>((history, sight, plan))
+            };
+            let looked = connect::unless(&stop, looked).await.ok_or(Ended::Interrupted)?;
+            looked.map_err(Ended::Before)
         };
-        let (mut sight, mut plan) = look().await?;
+        let (mut history, mut sight, mut plan) = look().await?;
         if args.create_namespace && sight.observed.missing_namespaces.contains(&said.release.namespace) {
             cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
-            (sight, plan) = look().await?;
+            (history, sight, plan) = look().await?;
         }
         let untried = plan.changes.iter().any(|change| change.mode == Mode::Compared);
         if !sight.observed.missing_namespaces.is_empty() || untried || !plan.refusals.is_empty() {
             return Err(Ended::Refused(Box::new((sight, plan))));
         }
-        progress.with_report(|report| prepare::remarks(&sight, &plan, report));
         // All its objects may be elsewhere: then nothing has told whether it is there.
         let here = |manifest: &Manifest| manifest.key.namespace == said.release.namespace;
         if args.create_namespace && !sight.manifests.iter().any(here) {
             cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
         }
+        let unwritable = |problem| {
+            let release = said.release.name.clone();
+            Ended::Before(RecordsError::Unwritable { release, problem }.into())
+        };
+        let mut made = history.make(&said, &sight, &plan).map_err(unwritable)?;
+        let mut begun = None;
+        if !plan.changes_nothing() || !history.has(&made) {
+            let mut again = false;
+            let held = loop {
+                let pending = made.pending().map_err(unwritable)?;
+                match records.begin(&pending, holder.clone(), (recorded::CLOCK)()).await {
+                    Ok(held) => break held,
+                    // Somebody was quicker: what there is now is looked at once more.
+                    Err(RecordsError::Taken { .. }) if !again => again = true,
+                    Err(error) => return Err(Ended::Before(error.into())),
+                }
+                (history, sight, plan) = look().await?;
+                if !plan.refusals.is_empty() {
+                    return Err(Ended::Refused(Box::new((sight, plan))));
+                }
+                made = history.make(&said, &sight, &plan).map_err(unwritable)?;
+            };
+            begun = Some(Ledger::new(held, made.objects.clone(), recorded::CLOCK));
+        }
+        progress.with_report(|report| prepare::remarks(&sight, &plan, report));
         let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
-        let end = run.run(&mut stop).await;
+        let end = match &begun {
+            Some(ledger) => {
+                run = run.with_ledger(ledger);
+                let (work, life) = (Box::pin(run.run(&mut stop)), Box::pin(ledger.keep_alive()));
+                match select(work, life).await {
+                    Either::Left((end, _)) => end,
+                    Either::Right((lost, _)) => Err(lost),
+                }
+            }
+            None => run.run(&mut stop).await,
+        };
         let late = match &end {
             Ok(End::Outcome(Outcome::NotReady(late))) => {
                 connect::unless(&stop, causes(&cluster, &plan, &run, late)).await.unwrap_or_default()
@@ -75,7 +121,18 @@ pub(super) fn run(
             _ => Vec::new(),
         };
         let (seen, route, doubtful) = (run.seen().clone(), run.route().cloned(), run.doubtful().clone());
-        Ok(Finished { end, seen, route, doubtful, late, plan: Box::new(plan), took: start.elapsed() })
+        drop(run);
+        let lost = matches!(&end, Err(error) if error.is_refusal());
+        let mut unrecorded = Vec::new();
+        if let Some(ledger) = begun.filter(|_| !lost) {
+            let description = args.record.description.as_deref();
+            let live = recorded::last_route(&plan, &seen, &sight);
+            match ledger.finish(|revision| recorded::end(revision, &end, &plan, description), live, most).await {
+                Ok(troubles) => unrecorded.extend(troubles),
+                Err(error) => unrecorded.push(error),
+            }
+        }
+        Ok(Finished { end, seen, route, doubtful, late, unrecorded, plan: Box::new(plan), took: start.elapsed() })
     });
     progress.end();
     // Nobody waits for a plugin or a name that is being looked up.
@@ -133,6 +190,8 @@ struct Finished {
     route: Option<Value>,
     doubtful: BTreeSet<ObjectKey>,
     late: Vec<(usize, Vec<Cause>)>,
+    /// What of the records could not be written.
+    unrecorded: Vec<RecordsError>,
     plan: Box<Plan>,
     took: Duration,
 }
@@ -178,6 +237,9 @@ async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize
 
 impl Finished {
     fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
+        for error in &self.unrecorded {
+            report.message("warning", &error.to_string(), error.hint().as_deref());
+        }
         let again = again(release);
         let wrote = self.seen.has_written() || !self.doubtful.is_empty();
         let code = match &self.end {
@@ -224,8 +286,8 @@ impl Finished {
             Err(error) if wrote => {
                 report.message("error", &error.to_string(), error.hint().as_deref());
                 self.state(report);
-                let conflict = matches!(error, ClusterError::Conflict { .. });
-                if conflict { 5 } else { STOPPED }
+                let refused = matches!(error, ClusterError::Conflict { .. }) || error.is_refusal();
+                if refused { 5 } else { STOPPED }
             }
             Err(error) => {
                 let failure = match error {

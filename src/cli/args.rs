@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::failure::Failure;
 use super::helm;
 #[cfg(feature = "cluster")]
-pub(super) use records::{Get, History, List, RecordOutput, Which};
+pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 
 /// Safe progressive releases of models and services on Kubernetes from one values file
 ///
@@ -340,6 +340,8 @@ pub(super) struct Apply {
     /// Show what would change, as `diff` does
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub record: Record,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
     pub output: DiffOutput,

@@ -93,6 +93,7 @@ pub(super) fn failure(error: &ClusterError) -> Failure {
     match error {
         // As where the context is only asked for its namespace.
         ClusterError::Context { .. } => Failure::Input(vec![fault]),
+        error if error.is_refusal() => Failure::Refused(vec![fault]),
         _ => Failure::Cluster(fault),
     }
 }

@@ -29,6 +29,8 @@ mod prepare;
 mod progress;
 mod read;
 #[cfg(feature = "cluster")]
+mod recorded;
+#[cfg(feature = "cluster")]
 mod records;
 mod render;
 mod report;

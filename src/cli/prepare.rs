@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::args::{self, Global, Writer};
 use super::failure::{Failure, Fault};
 use super::report::Report;
@@ -12,6 +14,7 @@ use crate::manifest::Manifests;
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
 use crate::render::{ApiVersion, Options};
 use crate::route::Route;
+use crate::values;
 
 /// What the values say.
 pub(super) struct Said {
@@ -21,6 +24,10 @@ pub(super) struct Said {
     pub manifests: Manifests,
     /// The route with its weights open.
     pub route: Option<Route>,
+    /// The values as given, nulls included.
+    pub config: Map<String, Value>,
+    /// The values that hold where nothing is given.
+    pub defaults: Map<String, Value>,
 }
 
 /// Reads the values and renders what they say.
@@ -42,7 +49,9 @@ pub(super) fn said(
     let options = Options { routing, api_version: ApiVersion::V1beta1, ready: None };
     let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
-    Ok(Said { release, manifests, route })
+    let given = values::load(&request.sources).map(|values| values.root().to_json_as_given());
+    let config = given.ok().and_then(|given| given.as_object().cloned()).unwrap_or_default();
+    Ok(Said { release, manifests, route, config, defaults: spec.environment.defaults() })
 }
 
 /// What the flags say.

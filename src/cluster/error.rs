@@ -4,6 +4,7 @@ use kube::client::AuthError;
 use thiserror::Error;
 
 use super::call::Late;
+use super::records::RecordsError;
 use crate::manifest::ObjectKey;
 use crate::plan::Conflict;
 
@@ -98,6 +99,9 @@ pub enum ClusterError {
         /// The version.
         version: String,
     },
+    /// Something is wrong with the release's records, or with the lock.
+    #[error(transparent)]
+    Record(Box<RecordsError>),
     /// Anything else that the server says.
     #[error("cannot {verb}: {message}")]
     Server {
@@ -108,7 +112,21 @@ pub enum ClusterError {
     },
 }
 
+impl From<RecordsError> for ClusterError {
+    fn from(error: RecordsError) -> ClusterError {
+        match error {
+            RecordsError::Cluster(error) => error,
+            error => ClusterError::Record(Box::new(error)),
+        }
+    }
+}
+
 impl ClusterError {
+    /// Whether it is a refusal: somebody else is at work on the release.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, ClusterError::Record(error) if error.is_refusal())
+    }
+
     /// What the user can do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -131,6 +149,7 @@ impl ClusterError {
             ClusterError::Rerouted { .. } => {
                 Some("see that nobody else applies this release at the same time, then apply it again".into())
             }
+            ClusterError::Record(error) => error.hint(),
             ClusterError::Refused { .. } | ClusterError::Server { .. } => None,
         }
     }

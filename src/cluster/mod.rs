@@ -33,7 +33,7 @@ pub use causes::Cause;
 pub use error::ClusterError;
 pub use find::Finding;
 pub use observe::Sight;
-pub use run::{End, Run};
+pub use run::{End, Ledger, Run, found_route, manifest};
 pub use watch::Watch;
 
 /// The field manager that r8 writes as: Helm's, so that both own the same fields.

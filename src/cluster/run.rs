@@ -1,6 +1,7 @@
 //! An apply as it runs: asks [`next`] what to do, does it, and reports what was seen.
 
 mod deleting;
+mod ledger;
 mod losing;
 mod watching;
 mod writing;
@@ -20,6 +21,8 @@ use crate::plan::{Action, Next, Outcome, Plan, Seen, has_state, next};
 use crate::readiness::{Health, Settled, Track};
 use losing::Lost;
 
+pub use ledger::{Ledger, found_route, manifest};
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
@@ -36,6 +39,8 @@ pub struct Run<'a> {
     cluster: &'a Cluster<'a>,
     plan: &'a Plan,
     sight: &'a Sight,
+    /// The record of the run; none where nothing is to be written.
+    ledger: Option<&'a Ledger<'a>>,
     start: Instant,
     seen: Seen,
     tracks: BTreeMap<ObjectKey, Track>,
@@ -86,6 +91,7 @@ impl<'a> Run<'a> {
             cluster,
             plan,
             sight,
+            ledger: None,
             start,
             seen: Seen {
                 health: vec![Health::absent(); members],
@@ -112,6 +118,20 @@ impl<'a> Run<'a> {
             run.see_route(route);
         }
         run
+    }
+
+    /// The same with a record that is kept beside it.
+    pub fn with_ledger(mut self, ledger: &'a Ledger<'a>) -> Run<'a> {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Fails when the release is not locked by this run any more.
+    async fn check_lock(&self) -> Result<(), ClusterError> {
+        match self.ledger {
+            Some(ledger) => ledger.check().await,
+            None => Ok(()),
+        }
     }
 
     /// What has been seen.

@@ -2,6 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::cli::failure::Failure;
+use crate::cli::request::World;
+use crate::cli::secret;
+
 pub(in crate::cli) const HISTORY_EXAMPLES: &str = "\
 Examples:
   r8 history wisdom -n models
@@ -131,4 +135,34 @@ pub(in crate::cli) enum RecordOutput {
     Table,
     Json,
     Yaml,
+}
+
+/// What is kept of an apply.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Record")]
+pub(in crate::cli) struct Record {
+    /// Keep at most so many revisions; 0 keeps all [default: HELM_MAX_HISTORY, 10]
+    #[arg(long, value_name = "NUM")]
+    pub history_max: Option<usize>,
+    /// What the history says of the revision
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Take the lock of a run that is dead, or that is not to go on, at once
+    #[arg(long)]
+    pub take_lock: bool,
+}
+
+impl Record {
+    /// How many revisions are kept.
+    pub fn history_max(&self, world: &World<'_>) -> Result<usize, Failure> {
+        let given = (world.variable)("HELM_MAX_HISTORY").filter(|text| !text.is_empty());
+        match (self.history_max, given) {
+            (Some(max), _) => Ok(max),
+            (None, None) => Ok(10),
+            (None, Some(text)) => text.parse().map_err(|_| {
+                let text = secret::shown(&text);
+                Failure::usage(format!("`HELM_MAX_HISTORY` is `{text}`"), "set it to a number, or unset it")
+            }),
+        }
+    }
 }

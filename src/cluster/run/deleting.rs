@@ -52,6 +52,7 @@ impl Run<'_> {
         keys: &[ObjectKey],
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), ClusterError> {
+        self.check_lock().await?;
         self.check_unrouted(keys).await?;
         let routes = keys.iter().any(is_route);
         let (first, then): (Vec<ObjectKey>, Vec<ObjectKey>) =

@@ -9,6 +9,7 @@ use crate::cluster::write::Stored;
 use crate::cluster::{ClusterError, FIELD_MANAGER, News};
 use crate::manifest::{Manifest, ObjectKey, Role};
 use crate::plan::{Action, CONTROLLER, RouteWrite, Routed, Routing, is_controllers};
+use crate::route::Route;
 
 impl Run<'_> {
     pub(super) async fn write(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
@@ -62,6 +63,7 @@ impl Run<'_> {
     }
 
     pub(super) async fn write_route(&mut self, write: RouteWrite) -> Result<(), ClusterError> {
+        self.check_lock().await?;
         let (key, mut object) = match &write {
             RouteWrite::Without(out) => {
                 let previous = self.plan.previous_without(out).unwrap_or_default();
@@ -78,6 +80,8 @@ impl Run<'_> {
                 (manifest.key, manifest.object)
             }
         };
+        let template = self.plan.route.as_ref().map_or("route", Route::template);
+        let recorded = Manifest::from_object(object.clone(), template, Role::Route);
         self.plan.release.mark(&mut object, Role::Route);
         let served = self.cluster.served(&self.sight.kinds, &key)?;
         let live = self.cluster.read(served, &key).await?;
@@ -112,6 +116,9 @@ impl Run<'_> {
         };
         self.seen.in_force = None;
         self.see_route(Some(stored));
+        if let (Some(ledger), Ok(route)) = (self.ledger, recorded) {
+            ledger.routed(route).await?;
+        }
         Ok(())
     }
 
@@ -132,7 +139,7 @@ fn has_controller(route: &Value) -> bool {
 
 /// A live route as r8 wrote it: the fields that are its own, and where requests go. Of a route that r8 never wrote the
 /// spec alone.
-fn own(object: &Value) -> Value {
+pub(super) fn own(object: &Value) -> Value {
     let metadata = &object["metadata"];
     let entries = metadata["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ours: Vec<&Value> = entries
