@@ -53,15 +53,9 @@ pub(super) fn run(
         let cluster = connected.map_err(Ended::Before)?;
         let records = cluster.records(driver);
         let take = if args.record.take_lock { Take::AtOnce } else { Take::WhenStale };
-        // What others have done is known before the cluster is looked at.
         let look = async || {
-            let looked = async {
-                let history = recorded::history(&records, &said.release, take).await?;
-                let (sight, plan) = prepare::look(&cluster, &said, &goal).await?;
-                Ok::<_, ClusterError>((history, sight, plan))
-            };
-            let looked = connect::unless(&stop, looked).await.ok_or(Ended::Interrupted)?;
-            looked.map_err(Ended::Before)
+            let looked = recorded::look(&cluster, &records, take, &said, &goal);
+            connect::unless(&stop, looked).await.ok_or(Ended::Interrupted)?.map_err(Ended::Before)
         };
         let (mut history, mut sight, mut plan) = look().await?;
         if args.create_namespace && sight.observed.missing_namespaces.contains(&said.release.namespace) {

@@ -386,6 +386,15 @@ pub(super) struct Delete {
     /// Show what would be deleted, in order
     #[arg(long)]
     pub dry_run: bool,
+    /// Keep the release's records, the last one as uninstalled
+    #[arg(long)]
+    pub keep_history: bool,
+    /// What the history says of the deletion, where it is kept
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Take the lock of a run that is dead, or that is not to go on, at once
+    #[arg(long)]
+    pub take_lock: bool,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
     pub output: DiffOutput,

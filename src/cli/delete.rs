@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, join, select};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -13,9 +13,11 @@ use super::args::{self, DiffOutput, Global};
 use super::failure::Failure;
 use super::live::{self, Missed};
 use super::progress::Progress;
+use super::recorded::{self, CLOCK};
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, secret};
+use super::{Done, connect, records, secret};
+use crate::cluster::records::Take;
 use crate::cluster::{Cluster, ClusterError, Finding, News};
 use crate::manifest::ObjectKey;
 use crate::plan::{Deletion, Owner, Release, delete, finalizers};
@@ -41,6 +43,7 @@ pub(super) fn run(
 ) -> Result<Done, Failure> {
     let release = live::release(&args.name, global, world)?;
     let access = connect::access(global, world.variable);
+    let (driver, holder) = (records::driver(world)?, recorded::holder(world));
     let runtime = connect::runtime()?;
     let start = Instant::now();
     let progress = Progress::new(report, false);
@@ -49,10 +52,29 @@ pub(super) fn run(
         let stop = connect::stop();
         let deadline = start + args.timeout + args.drain + GRACE;
         let cluster = Cluster::connect(&access, &say, deadline, &stop).await?;
-        let finding = cluster.find(&release).await?;
-        if finding.found.is_empty() {
+        let records = cluster.records(driver);
+        let take = if args.take_lock { Take::AtOnce } else { Take::WhenStale };
+        let known = async {
+            // Who only looks does not ask who is at work.
+            let known = if args.dry_run { Ok(Vec::new()) } else { records.unlocked(&release, take, CLOCK).await };
+            known.map_err(ClusterError::from)
+        };
+        let (known, finding) = join(known, cluster.find(&release)).await;
+        let (known, finding) = (known?, finding?);
+        if finding.found.is_empty() && known.is_empty() {
             return Err(Missed::Nothing(Box::new(finding.found)));
         }
+        let last = match known.last() {
+            Some(last) => records.read(&release, last.entry.number).await.map_err(ClusterError::from)?,
+            None => None,
+        };
+        let held = match last {
+            Some(kept) => {
+                let begun = records.hold(kept, recorded::deleting, holder, CLOCK()).await;
+                Some(begun.map_err(ClusterError::from)?)
+            }
+            None => None,
+        };
         let deletion = delete(&finding.found, &release);
         progress.with_report(|report| {
             live::remark(&finding.found, report);
@@ -71,8 +93,26 @@ pub(super) fn run(
             errors: Vec::new(),
             again: 0,
         };
-        let end = if args.dry_run { End::DryRun } else { run.run(args).await };
-        let Run { done, standing, errors, .. } = run;
+        let end = match &held {
+            _ if args.dry_run => End::DryRun,
+            Some(held) => {
+                let ended = match select(Box::pin(run.run(args)), Box::pin(held.keep_alive(CLOCK))).await {
+                    Either::Left((end, _)) => Ok(end),
+                    Either::Right((lost, _)) => Err(lost),
+                };
+                ended.unwrap_or_else(|lost| {
+                    run.errors.push(lost.into());
+                    End::Failed
+                })
+            }
+            None => run.run(args).await,
+        };
+        let Run { done, standing, mut errors, .. } = run;
+        let lost = errors.iter().any(ClusterError::is_refusal);
+        if let Some(held) = held.filter(|_| !lost) {
+            errors.extend(recorded::deleted(held, end == End::Done, args).await.err().map(ClusterError::from));
+        }
+        let end = if end == End::Done && !errors.is_empty() { End::Failed } else { end };
         Ok(Finished { end, done, standing, errors, deletion, release: release.clone(), took: start.elapsed() })
     });
     progress.end();

@@ -9,7 +9,7 @@ use super::failure::{Failure, Fault};
 use super::report::Report;
 use super::request::{Verb, World, settle};
 use super::{helm, render, secret};
-use crate::cluster::{Cluster, ClusterError, Sight};
+use crate::cluster::{Cluster, ClusterError, Ground, Sight};
 use crate::manifest::Manifests;
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
 use crate::render::{ApiVersion, Options};
@@ -74,7 +74,18 @@ pub(super) fn goal(args: &args::Change) -> Goal {
 
 /// Looks at the cluster and plans.
 pub(super) async fn look(cluster: &Cluster<'_>, said: &Said, goal: &Goal) -> Result<(Sight, Plan), ClusterError> {
-    let sight = cluster.observe(said.manifests.clone(), &said.release).await?;
+    let ground = cluster.ground(&said.manifests).await?;
+    look_on(ground, cluster, said, goal).await
+}
+
+/// The same where it is known what the cluster serves.
+pub(super) async fn look_on(
+    ground: Ground,
+    cluster: &Cluster<'_>,
+    said: &Said,
+    goal: &Goal,
+) -> Result<(Sight, Plan), ClusterError> {
+    let sight = cluster.observe_on(ground, said.manifests.clone(), &said.release).await?;
     let wanted = Wanted { manifests: sight.manifests.clone(), route: said.route.clone() };
     let plan = plan(&wanted, &sight.observed, &said.release, goal);
     Ok((sight, plan))

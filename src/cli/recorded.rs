@@ -2,12 +2,15 @@
 
 use std::time::SystemTime;
 
-use super::prepare::Said;
+use futures_util::future::join;
+
+use super::args;
+use super::prepare::{self, Said};
 use super::request::World;
-use crate::cluster::records::{Holder, Kept, Known, Records, RecordsError, Take};
-use crate::cluster::{ClusterError, End, Sight, found_route, manifest};
+use crate::cluster::records::{Held, Holder, Kept, Known, Records, RecordsError, Take};
+use crate::cluster::{Cluster, ClusterError, End, Sight, found_route, manifest};
 use crate::manifest::{Manifest, Manifests, Role};
-use crate::plan::{Action, Outcome, Plan, Release, Routed, Seen};
+use crate::plan::{Action, Goal, Outcome, Plan, Release, Routed, Seen};
 use crate::record::{Chart, Entry, Info, RecordError, Revision, Status, StoredRoute, Time, current, next_number};
 
 /// The time now.
@@ -20,13 +23,28 @@ pub(super) struct History {
     kept: Vec<Kept>,
 }
 
-/// Reads the history, when nobody else is at work on the release.
+/// Looks at the cluster and plans, on the history of a release that nobody else is at work on: what others have done is
+/// known before any object is read.
 ///
 /// # Errors
 ///
 /// [`RecordsError::Locked`], and what every request can fail with.
-pub(super) async fn history(records: &Records<'_>, release: &Release, take: Take) -> Result<History, RecordsError> {
-    let known = records.unlocked(release, take, CLOCK).await?;
+pub(super) async fn look(
+    cluster: &Cluster<'_>,
+    records: &Records<'_>,
+    take: Take,
+    said: &Said,
+    goal: &Goal,
+) -> Result<(History, Sight, Plan), ClusterError> {
+    let (ground, known) = join(cluster.ground(&said.manifests), records.unlocked(&said.release, take, CLOCK)).await;
+    let (known, ground) = (known?, ground?);
+    let (history, looked) = join(read(records, known), prepare::look_on(ground, cluster, said, goal)).await;
+    let (sight, plan) = looked?;
+    Ok((history?, sight, plan))
+}
+
+/// Reads the revision that the next one starts from, and every later one.
+async fn read(records: &Records<'_>, known: Vec<Known>) -> Result<History, RecordsError> {
     let entries: Vec<Entry> = known.iter().map(|known| known.entry).collect();
     let first = current(&entries).map_or(u64::MAX, |entry| entry.number);
     let needed: Vec<Known> = known.iter().filter(|known| known.entry.number >= first).cloned().collect();
@@ -121,6 +139,29 @@ pub(super) fn end(revision: &mut Revision, end: &Result<End, ClusterError>, plan
     };
     let name = revision.name.clone();
     revision.info.fail(&name, &why);
+}
+
+/// Marks a revision whose objects are being deleted, with Helm's words.
+pub(super) fn deleting(revision: &mut Revision) {
+    revision.info.status = Status::Uninstalling;
+    revision.info.deleted = Some(Time::from(CLOCK()));
+    revision.info.description = "Deletion in progress (or silently failed)".to_owned();
+}
+
+/// Ends a deletion: its records go, or the last one stays as uninstalled; one that did not end well stays as failed.
+pub(super) async fn deleted(held: Held<'_>, done: bool, args: &args::Delete) -> Result<(), RecordsError> {
+    if done && !args.keep_history {
+        return held.forget().await;
+    }
+    let description = args.description.as_deref().unwrap_or("Uninstallation complete");
+    let end = |revision: &mut Revision| {
+        let (status, text) = match done {
+            true => (Status::Uninstalled, description),
+            false => (Status::Failed, "Deletion did not end: not everything is gone"),
+        };
+        (revision.info.status, revision.info.description) = (status, text.to_owned());
+    };
+    held.finish(end, 0, CLOCK()).await.map(drop)
 }
 
 /// The route that is live at the end, where it is one that r8 wrote or found as it is wanted.

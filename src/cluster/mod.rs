@@ -32,7 +32,7 @@ pub use access::Access;
 pub use causes::Cause;
 pub use error::ClusterError;
 pub use find::Finding;
-pub use observe::Sight;
+pub use observe::{Ground, Sight};
 pub use run::{End, Ledger, Run, found_route, manifest};
 pub use watch::Watch;
 

@@ -30,21 +30,46 @@ pub struct Sight {
     pub(super) kinds: Kinds,
 }
 
+/// What of the kinds of a release a cluster serves.
+pub struct Ground {
+    kinds: Kinds,
+    /// Whether Knative's API is served.
+    knative: bool,
+}
+
+fn has_models(manifests: &Manifests) -> bool {
+    manifests.iter().any(|manifest| manifest.key.kind == "InferenceService")
+}
+
 /// The label by which KServe marks what it makes of an InferenceService.
 pub(super) const CHILD: &str = "serving.kserve.io/inferenceservice";
 
 impl Cluster<'_> {
+    /// Finds out what of the kinds of a release the cluster serves; nothing of its objects is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Kinds`], and what every request can fail with.
+    pub async fn ground(&self, manifests: &Manifests) -> Result<Ground, ClusterError> {
+        let more: Vec<&str> = KINDS.iter().map(|(api_version, _)| *api_version).collect();
+        let (kinds, knative) = join(self.discover(manifests, &more), self.has_knative(has_models(manifests))).await;
+        Ok(Ground { kinds: kinds?, knative: knative? })
+    }
+
     /// Reads every object and asks what applying it would make of it, all at once; nothing is written.
     ///
     /// # Errors
     ///
     /// [`ClusterError::Kinds`]; [`ClusterError::Refused`] for an object that the API server does not accept; and what every
     /// request can fail with.
-    pub async fn observe(&self, manifests: Manifests, release: &Release) -> Result<Sight, ClusterError> {
-        let more: Vec<&str> = KINDS.iter().map(|(api_version, _)| *api_version).collect();
-        let models = manifests.iter().any(|manifest| manifest.key.kind == "InferenceService");
-        let (kinds, knative) = join(self.discover(&manifests, &more), self.has_knative(models)).await;
-        let kinds = kinds?;
+    pub async fn observe_on(
+        &self,
+        ground: Ground,
+        manifests: Manifests,
+        release: &Release,
+    ) -> Result<Sight, ClusterError> {
+        let Ground { kinds, knative } = ground;
+        let models = has_models(&manifests);
         let manifests = manifests.map(|manifest| kinds.serve(manifest));
         let objects = try_join_all(manifests.iter().map(|manifest| self.object(manifest, &kinds, release)));
         let mut namespaces: BTreeSet<String> =
@@ -83,7 +108,7 @@ impl Cluster<'_> {
             missing_namespaces: missing.into_iter().map(str::to_owned).collect(),
             unlisted: unlisted.into_iter().collect(),
             children,
-            knative: knative?,
+            knative,
             objects,
             left,
             routemap: routemaps.into_iter().next(),

@@ -106,7 +106,8 @@ async fn at_each_step(what: What, stop: impl Fn(&Step, &Namespace, Running, &Pro
         let running = start(proxy.r8(), &namespace.name, &FLAGS, &values);
         proxy.wait_for(|request| request.fault == Some(what));
         stop(&step, &namespace, running, &proxy);
-        apply(cluster, &namespace, &[], &values).with(0);
+        // One that was killed still has the lock.
+        apply(cluster, &namespace, &["--take-lock"], &values).with(0);
         assert_eq!(specs(&namespace).await, *whole, "{}", step.name);
         assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
     }
