@@ -60,11 +60,11 @@ pub(super) fn run(
             known.map_err(ClusterError::from)
         };
         let (known, finding) = join(known, cluster.find(&release)).await;
-        let (known, finding) = (known?, finding?);
-        if finding.found.is_empty() && known.is_empty() {
+        let finding = finding?;
+        if finding.found.is_empty() && known.as_ref().map_or(true, Vec::is_empty) {
             return Err(Missed::Nothing(Box::new(finding.found)));
         }
-        let last = match known.last() {
+        let last = match known?.last() {
             Some(last) => records.read(&release, last.entry.number).await.map_err(ClusterError::from)?,
             None => None,
         };

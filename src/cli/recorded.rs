@@ -37,7 +37,7 @@ pub(super) async fn look(
     goal: &Goal,
 ) -> Result<(History, Sight, Plan), ClusterError> {
     let (ground, known) = join(cluster.ground(&said.manifests), records.unlocked(&said.release, take, CLOCK)).await;
-    let (known, ground) = (known?, ground?);
+    let (ground, known) = (ground?, known?);
     let (history, looked) = join(read(records, known), prepare::look_on(ground, cluster, said, goal)).await;
     let (sight, plan) = looked?;
     Ok((history?, sight, plan))

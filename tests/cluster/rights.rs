@@ -32,6 +32,11 @@ fn rights(name: &str) -> Vec<Right> {
     rights
 }
 
+/// The rights of `apply` on the objects of a release: all but those on its records.
+fn on_objects() -> Vec<Right> {
+    rights("apply").into_iter().filter(|(_, resource, _)| resource != "secrets").collect()
+}
+
 /// The rights of `apply` but one.
 fn without(right: &Right) -> Vec<Right> {
     rights("apply").into_iter().filter(|other| other != right).collect()
@@ -168,7 +173,7 @@ async fn without_the_right_to_read_or_write_a_kind_nothing_is_written() {
     let Some(cluster) = control_plane() else { return };
     let namespace = cluster.namespace("unwritten", &[Ask::Ready]).await;
     let other = cluster.namespace("unwritten", &[Ask::Ready]).await;
-    for right in rights("apply").iter().filter(|(_, _, verb)| ["get", "create", "patch"].contains(&verb.as_str())) {
+    for right in on_objects().iter().filter(|(_, _, verb)| ["get", "create", "patch"].contains(&verb.as_str())) {
         let user = user(cluster, "unwritten", &[&namespace.name, &other.name], &without(right)).await;
         let environment = environment(&right.1);
         let values = values(environment, &["one", "two"], elsewhere(environment, &other));
@@ -190,7 +195,7 @@ async fn without_the_right_to_list_a_kind_it_is_said_that_nothing_of_it_is_prune
     let listed = |role: &str| {
         rights(role)
             .into_iter()
-            .filter(|(_, resource, verb)| verb == "list" && !["pods", "events"].contains(&resource.as_str()))
+            .filter(|(_, resource, verb)| verb == "list" && !["pods", "events", "secrets"].contains(&resource.as_str()))
     };
     for (role, right) in
         listed("apply").map(|right| ("apply", right)).chain(listed("diff").map(|right| ("diff", right)))
@@ -227,7 +232,7 @@ async fn without_the_right_to_watch_a_kind_it_is_read_again_and_again_and_that_i
 #[tokio::test]
 async fn without_the_right_to_delete_a_kind_what_was_not_deleted_is_said() {
     let Some(cluster) = control_plane() else { return };
-    for right in rights("apply").iter().filter(|(_, _, verb)| verb == "delete") {
+    for right in on_objects().iter().filter(|(_, _, verb)| verb == "delete") {
         let namespace = cluster.namespace("undeleted", &[Ask::Ready]).await;
         let other = cluster.namespace("undeleted", &[Ask::Ready]).await;
         let user = user(cluster, "undeleted", &[&namespace.name, &other.name], &without(right)).await;
@@ -251,6 +256,33 @@ async fn without_the_right_to_delete_a_kind_what_was_not_deleted_is_said() {
         assert!(ended.stderr.contains(&format!(" cannot delete resource \"{}\"", right.1)), "{right:?}: {ended:?}");
         let open = ended.stderr.lines().find(|line| line.starts_with("not written: ")).unwrap();
         assert_ne!(open, "not written: nothing", "{right:?}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_its_records_a_release_is_not_begun_or_its_state_is_said() {
+    let Some(cluster) = control_plane() else { return };
+    for (verb, code, said) in [
+        ("list", 1, "error: cannot list release records (Secrets) in namespace "),
+        ("create", 1, "error: cannot write Secret "),
+        ("get", 6, "error: cannot read Secret "),
+        ("update", 6, "error: cannot write Secret "),
+        ("delete", 0, "warning: cannot delete Secret "),
+    ] {
+        let namespace = cluster.namespace("unrecorded", &[Ask::Ready]).await;
+        let right = (String::new(), "secrets".to_owned(), verb.to_owned());
+        let user = user(cluster, "unrecorded", &[&namespace.name], &without(&right)).await;
+        if verb == "delete" {
+            let first = values("deployment-istio", &["one"], "");
+            assert_eq!(r8(cluster, "", &namespace.name, &APPLY, &first).code, Some(0));
+        }
+        let args = [&APPLY[..], &["--history-max", "1"]].concat();
+        let ended = r8(cluster, &user, &namespace.name, &args, &values("deployment-istio", &["two"], ""));
+        assert_eq!(ended.code, Some(code), "{verb}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{verb}: {ended:?}");
+        if code == 1 {
+            assert_eq!(namespace.list("Service").await, Vec::<Value>::new(), "{verb}");
+        }
     }
 }
 
