@@ -213,8 +213,8 @@ async fn a_kind_that_is_not_served_is_said_before_anything_else() {
     std::fs::create_dir(&mine).unwrap();
     let table = "doc: mine\nbase: deployment\n";
     std::fs::write(mine.join("environment.yaml"), table).unwrap();
-    let widget = "apiVersion: example.org/v1\nkind: Widget\nmetadata: {{ version.deployment.metadata }}\n";
-    std::fs::write(mine.join("version.yaml.j2"), widget).unwrap();
+    let widget = "apiVersion: example.org/v1\nkind: Widget\nmetadata:\n  name: widget\n  namespace: {{ application.namespace }}\n";
+    std::fs::write(mine.join("support.yaml.j2"), widget).unwrap();
     let values = values("deployment").replace("environment: deployment", "environment: mine");
     let templates = folder.path().to_str().unwrap();
     let output = r8(cluster, "default", &["diff", "--templates", templates], &values);

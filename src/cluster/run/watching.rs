@@ -137,6 +137,11 @@ impl Run<'_> {
                 let here = |key: &&ObjectKey| key.kind == kind && key.namespace == namespace && !told.contains(*key);
                 let gone: Vec<ObjectKey> = self.tracks.keys().chain(&self.children).filter(here).cloned().collect();
                 gone.iter().for_each(|key| self.see_object(key, None));
+                // One that went before it was first listed has to be looked for.
+                let route = self.route_key().filter(|key| here(&key) && self.route.is_some());
+                if let Some(route) = route {
+                    self.lose(&route);
+                }
             }
             Sighting::Forbidden(kind) => {
                 if !self.polls {
