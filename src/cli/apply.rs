@@ -95,7 +95,10 @@ pub(super) fn run(
             };
             begun = Some(Ledger::new(held, made.objects.clone(), recorded::CLOCK));
         }
-        progress.with_report(|report| prepare::remarks(&sight, &plan, report));
+        progress.with_report(|report| {
+            records::warn(&history.broken, report);
+            prepare::remarks(&sight, &plan, report);
+        });
         let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
         let end = match &begun {
             Some(ledger) => {
@@ -231,9 +234,7 @@ async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize
 
 impl Finished {
     fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
-        for error in &self.unrecorded {
-            report.message("warning", &error.to_string(), error.hint().as_deref());
-        }
+        records::warn(&self.unrecorded, report);
         let again = again(release);
         let wrote = self.seen.has_written() || !self.doubtful.is_empty();
         let code = match &self.end {

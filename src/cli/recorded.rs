@@ -21,6 +21,8 @@ pub(super) struct History {
     known: Vec<Known>,
     /// The revision that the next one starts from, and every later one.
     kept: Vec<Kept>,
+    /// What is wrong with those of them that cannot be read: they are no base for anything.
+    pub broken: Vec<RecordsError>,
 }
 
 /// Looks at the cluster and plans, on the history of a release that nobody else is at work on: what others have done is
@@ -48,9 +50,8 @@ async fn read(records: &Records<'_>, known: Vec<Known>) -> Result<History, Recor
     let entries: Vec<Entry> = known.iter().map(|known| known.entry).collect();
     let first = current(&entries).map_or(u64::MAX, |entry| entry.number);
     let needed: Vec<Known> = known.iter().filter(|known| known.entry.number >= first).cloned().collect();
-    // One that cannot be read is no base for anything: the next revision starts without it.
-    let (kept, _) = records.read_all(&needed).await?;
-    Ok(History { known, kept })
+    let (kept, broken) = records.read_all(&needed).await?;
+    Ok(History { known, kept, broken })
 }
 
 /// The revision that an apply is to make.

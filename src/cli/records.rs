@@ -44,11 +44,16 @@ pub(super) fn read<T>(
         });
         read?.map_err(|error| failure(&error))?
     };
-    for error in &read.broken {
+    warn(&read.broken, report);
+    Ok(read.found)
+}
+
+/// Tells what is wrong with records that are not what the command is about.
+pub(super) fn warn(errors: &[RecordsError], report: &mut Report<'_>) {
+    for error in errors {
         let fault = fault(error);
         report.message("warning", &fault.message, fault.hint.as_deref());
     }
-    Ok(read.found)
 }
 
 /// Where records are kept.
