@@ -6,6 +6,7 @@ mod interrupts;
 mod left;
 mod life;
 mod lost;
+mod recorded;
 mod refusals;
 mod together;
 mod waiting;

@@ -1,0 +1,80 @@
+//! What apply and delete leave in the release's records.
+
+use super::*;
+use crate::harness::{Ask, control_plane};
+
+/// One version with this image.
+fn release(image: &str) -> String {
+    values("deployment-istio", "blue-green", &[(image, 1)])
+}
+
+/// What `r8 history` says: number, status and description of each revision.
+fn history(cluster: &Cluster, namespace: &Namespace) -> Vec<(u64, String, String)> {
+    let output = cluster.r8().args(["history", "shop", "-n", &namespace.name, "-o", "json"]).output().unwrap();
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let one = |revision: &Value| {
+        (revision["revision"].as_u64().unwrap(), text(&revision["status"]), text(&revision["description"]))
+    };
+    all.as_array().unwrap().iter().map(one).collect()
+}
+
+fn said(number: u64, status: &str, description: &str) -> (u64, String, String) {
+    (number, status.to_owned(), description.to_owned())
+}
+
+#[tokio::test]
+async fn each_change_is_a_revision_and_no_change_is_none() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("history", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &release("one")).with(0);
+    apply(cluster, &namespace, &[], &release("one")).with(0);
+    apply(cluster, &namespace, &["--description", "the second one"], &release("two")).with(0);
+    let expected = [said(1, "superseded", "Install complete"), said(2, "deployed", "the second one")];
+    assert_eq!(history(cluster, &namespace), expected);
+    let output = cluster.r8().args(["get", "manifest", "shop", "-n", &namespace.name]).output().unwrap();
+    let manifest = String::from_utf8(output.stdout).unwrap();
+    assert!(manifest.contains("kind: VirtualService\n") && manifest.contains("image: shop:two\n"), "{manifest}");
+    apply(cluster, &namespace, &["--history-max", "1"], &release("three")).with(0);
+    assert_eq!(history(cluster, &namespace), [said(3, "deployed", "Upgrade complete")]);
+}
+
+#[tokio::test]
+async fn what_is_not_ready_in_time_is_a_revision_that_failed() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("failed", &[]).await;
+    apply(cluster, &namespace, &["--timeout", "2s"], &release("one")).with(4);
+    assert_eq!(history(cluster, &namespace), [said(1, "failed", "Release \"shop\" failed: not ready: shop-0")]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_named_and_the_next_revision_made() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("broken", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &release("one")).with(0);
+    let broken = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "data": {"release": "eA=="},
+        "metadata": {"name": "sh.helm.release.v1.shop.v1"}});
+    namespace.apply_as("somebody", &broken).await;
+    let ended = apply(cluster, &namespace, &[], &release("two")).with(0);
+    let text = format!("warning: Secret {}/sh.helm.release.v1.shop.v1 is no release record", namespace.name);
+    assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    assert_eq!(history(cluster, &namespace), [said(2, "deployed", "Upgrade complete")]);
+}
+
+#[tokio::test]
+async fn a_deletion_takes_the_records_away_or_keeps_them_as_uninstalled() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("uninstalled", &[Ask::Ready]).await;
+    let delete = |more: &[&str]| {
+        let args = [&["delete", "shop", "-n", &namespace.name, "--drain", "0s"][..], more].concat();
+        let output = cluster.r8().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    };
+    apply(cluster, &namespace, &[], &release("one")).with(0);
+    delete(&["--keep-history"]);
+    assert_eq!(history(cluster, &namespace), [said(1, "uninstalled", "Uninstallation complete")]);
+    apply(cluster, &namespace, &[], &release("one")).with(0);
+    assert_eq!(history(cluster, &namespace)[1], said(2, "deployed", "Install complete"));
+    delete(&[]);
+    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
+}
