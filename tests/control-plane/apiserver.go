@@ -140,7 +140,7 @@ func (f serverFiles) arguments(users *credentials, listener net.Listener, etcd n
 		"--token-auth-file=" + users.tokenFile(),
 		"--client-ca-file=" + users.authorityFile(),
 		"--authorization-mode=RBAC",
-		"--service-cluster-ip-range=10.0.0.0/24",
+		"--service-cluster-ip-range=10.0.0.0/16",
 		// Without its controller no namespace gets the service account that pods would need.
 		"--disable-admission-plugins=ServiceAccount",
 	}
