@@ -17,6 +17,8 @@ async fn who_comes_second_is_told_who_is_at_work_and_writes_nothing() {
     let flags = ["apply", "--drain", "1s", "--timeout", "90s"];
     let first = start(proxy.r8(), &namespace.name, &flags, &release(&[("three", 50), ("two", 70)]));
     proxy.wait_for(|request| request.fault.is_some());
+    // What is written beside the Deployment.
+    proxy.wait_for(|one| one.writes() && one.path.contains("/configmaps/shop-0-weight") && one.status.is_some());
     let before = versions(&namespace).await;
     let second = apply(cluster, &namespace, &[], &release(&[("one", 30), ("four", 70)])).with(5);
     let text = format!("error: release {}/shop is locked: revision 2 is pending-upgrade since ", namespace.name);
