@@ -1,476 +1,182 @@
 //! `apply`: makes the cluster match, moves traffic only onto what is ready, and says what it did.
 
-use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::time::Duration;
-
-use futures_util::future::{Either, select};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::args::{self, DiffOutput, Global};
+use super::args::{self, DiffOutput, DryRun, Global};
 use super::failure::{Failure, Fault};
-use super::progress::Progress;
+use super::outcome::{Finished, words};
 use super::report::Report;
-use super::request::World;
-use super::{Done, connect, diff, live, prepare, recorded, records, secret};
-use crate::cluster::records::{RecordsError, Take};
-use crate::cluster::{Cause, Cluster, ClusterError, End, Ledger, Run, Sight};
-use crate::manifest::{Manifest, ObjectKey};
-use crate::plan::{Action, Goal, Mode, Outcome, Plan, Release, Seen, finalizers};
-use crate::readiness::Settled;
-use crate::route::{Share, shares};
-
-/// Exit codes beside those of [`Failure`].
-const NOT_READY: u8 = 4;
-const STOPPED: u8 = 6;
-const INTERRUPTED: u8 = 130;
+use super::request::{Verb, World};
+use super::work::{Ended, Order, carry_out};
+use super::{Done, aim, delete, diff, prepare, secret};
+use crate::cluster::End;
+use crate::plan::{Goal, Outcome, Plan, Release};
 
 /// Runs the command; gives what is to be printed on stdout, and the exit code.
 pub(super) fn run(
     args: &args::Apply,
     global: &Global,
+    verb: Verb,
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    if args.dry_run {
-        let show = diff::Show { unified: 3, json: args.output == DiffOutput::Json, exit_code: false };
-        return diff::show(&args.change, global, &show, world, report);
-    }
-    let said = prepare::said(&args.change, global, world, report)?;
+    let labels = args.labels.iter().filter(|label| !label.is_empty()).map(|label| self::label(label));
+    let labels = labels.collect::<Result<Vec<_>, Failure>>()?;
+    let (release, aim) = aim::of(&args.change, verb, global, world, report)?;
     let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..prepare::goal(&args.change) };
-    let access = connect::access(global, world.variable);
-    let (driver, holder) = (records::driver(world)?, recorded::holder(world));
-    let most = args.record.history_max(world)?;
-    let runtime = connect::runtime()?;
-    let start = Instant::now();
-    let progress = Progress::new(report, world.live);
-    let say = |news: crate::cluster::News<'_>| progress.tell(&news);
-    let ended = runtime.block_on(async {
-        let mut stop = connect::stop();
-        let connecting = Cluster::connect(&access, &say, start + goal.timeout, &stop);
-        let connected = connect::unless(&stop, connecting).await.ok_or(Ended::Interrupted)?;
-        let cluster = connected.map_err(Ended::Before)?;
-        let records = cluster.records(driver);
-        let take = if args.record.take_lock { Take::AtOnce } else { Take::WhenStale };
-        let look = async || {
-            let looked = recorded::look(&cluster, &records, take, &said, &goal);
-            connect::unless(&stop, looked).await.ok_or(Ended::Interrupted)?.map_err(Ended::Before)
-        };
-        let (mut history, mut sight, mut plan) = look().await?;
-        if args.create_namespace && sight.observed.missing_namespaces.contains(&said.release.namespace) {
-            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
-            (history, sight, plan) = look().await?;
-        }
-        let untried = plan.changes.iter().any(|change| change.mode == Mode::Compared);
-        if !sight.observed.missing_namespaces.is_empty() || untried || !plan.refusals.is_empty() {
-            return Err(Ended::Refused(Box::new((sight, plan))));
-        }
-        // All its objects may be elsewhere: then nothing has told whether it is there.
-        let here = |manifest: &Manifest| manifest.key.namespace == said.release.namespace;
-        if args.create_namespace && !sight.manifests.iter().any(here) {
-            cluster.create_namespace(&said.release.namespace).await.map_err(Ended::Before)?;
-        }
-        let unwritable = |problem| {
-            let release = said.release.name.clone();
-            Ended::Before(RecordsError::Unwritable { release, problem }.into())
-        };
-        let mut made = history.make(&said, &sight, &plan).map_err(unwritable)?;
-        let mut begun = None;
-        if !plan.changes_nothing() || !history.has(&made) {
-            let mut again = false;
-            let held = loop {
-                let pending = made.pending().map_err(unwritable)?;
-                match records.begin(&pending, holder.clone(), (recorded::CLOCK)()).await {
-                    Ok(held) => break held,
-                    // Somebody was quicker: what there is now is looked at once more.
-                    Err(RecordsError::Taken { .. }) if !again => again = true,
-                    Err(error) => return Err(Ended::Before(error.into())),
-                }
-                (history, sight, plan) = look().await?;
-                if !plan.refusals.is_empty() {
-                    return Err(Ended::Refused(Box::new((sight, plan))));
-                }
-                made = history.make(&said, &sight, &plan).map_err(unwritable)?;
-            };
-            begun = Some(Ledger::new(held, made.objects.clone(), recorded::CLOCK));
-        }
-        progress.with_report(|report| {
-            records::warn(&history.broken, report);
-            prepare::remarks(&sight, &plan, report);
-        });
-        let mut run = Run::new(&cluster, &plan, &sight, start, progress.beat());
-        let end = match &begun {
-            Some(ledger) => {
-                run = run.with_ledger(ledger);
-                let (work, life) = (Box::pin(run.run(&mut stop)), Box::pin(ledger.keep_alive()));
-                match select(work, life).await {
-                    Either::Left((end, _)) => end,
-                    Either::Right((lost, _)) => Err(lost),
-                }
-            }
-            None => run.run(&mut stop).await,
-        };
-        let late = match &end {
-            Ok(End::Outcome(Outcome::NotReady(late))) => {
-                connect::unless(&stop, causes(&cluster, &plan, &run, late)).await.unwrap_or_default()
-            }
-            _ => Vec::new(),
-        };
-        let (seen, route, doubtful) = (run.seen().clone(), run.route().cloned(), run.doubtful().clone());
-        drop(run);
-        let lost = matches!(&end, Err(error) if error.is_refusal());
-        let mut unrecorded = Vec::new();
-        if let Some(ledger) = begun.filter(|_| !lost) {
-            let description = args.record.description.as_deref();
-            let live = recorded::last_route(&plan, &seen, &sight);
-            match ledger.finish(|revision| recorded::end(revision, &end, &plan, description), live, most).await {
-                Ok(troubles) => unrecorded.extend(troubles),
-                Err(error) => unrecorded.push(error),
-            }
-        }
-        Ok(Finished { end, seen, route, doubtful, late, unrecorded, plan: Box::new(plan), took: start.elapsed() })
-    });
-    progress.end();
-    // Nobody waits for a plugin or a name that is being looked up.
-    runtime.shutdown_background();
-    let (failure, looked) = match ended {
-        Ok(finished) => return finished.report(args, &said.release, report),
-        Err(Ended::Before(error)) => (connect::failure(&error), None),
-        Err(Ended::Interrupted) => {
-            let hint = format!("`{} …` begins anew", again(&said.release));
-            report.message("error", "interrupted before anything was written", Some(&hint));
-            (Failure::Reported(INTERRUPTED), None)
-        }
-        Err(Ended::Refused(found)) => (refusal(&found.0, &found.1, &said.release, report), Some(found.1)),
-    };
-    if args.output == DiffOutput::Text {
-        return Err(failure);
+    if args.dry_run != DryRun::None {
+        let show = diff::Show { unified: 3, json: args.output == DiffOutput::Json, exit_code: false };
+        return diff::show(&release, &aim, &goal, global, &show, world, report);
     }
-    report.failure(&failure);
-    let document = unwritten(&said.release, &failure, looked.as_ref());
-    Ok(Done { text: format!("{:#}\n", secret::masked(document)), code: failure.code() })
+    let again = format!("r8 apply {} -n {} …", release.name, release.namespace);
+    let order = Order {
+        kind: "Apply",
+        release,
+        aim,
+        goal,
+        record: &args.record,
+        labels,
+        create_namespace: args.create_namespace,
+        again,
+    };
+    let ended = carry_out(&order, global, world, report)?;
+    finish(&order, ended, args.rollback_on_failure, args.output == DiffOutput::Json, global, world, report)
 }
 
-/// The report for programs of an apply that has written nothing.
-fn unwritten(release: &Release, failure: &Failure, plan: Option<&Plan>) -> Value {
+/// A label of a record: Helm takes `null` for none.
+fn label(text: &str) -> Result<(String, Option<String>), Failure> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let Some((key, value)) = pair else {
+        let text = format!("`--labels {}`: this is no label", secret::shown(text));
+        return Err(Failure::usage(text, "write `--labels team=models`"));
+    };
+    if crate::record::SYSTEM_LABELS.contains(&key) {
+        let text = format!("`--labels {}`: the label `{key}` is one of the record's own", secret::shown(text));
+        return Err(Failure::usage(text, "choose another key"));
+    }
+    Ok((key.to_owned(), Some(value.to_owned()).filter(|value| value != "null")))
+}
+
+/// Tells how a run has ended; goes back when it has failed and that is wanted.
+pub(super) fn finish(
+    order: &Order<'_>,
+    ended: Ended,
+    goes_back: bool,
+    json: bool,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let finished = match ended {
+        Ended::Finished(finished) => finished,
+        Ended::Before(failure, _) if !json => return Err(failure),
+        Ended::Before(failure, plan) => {
+            report.failure(&failure);
+            let document = unwritten(order.kind, &order.release, &failure, plan.as_deref());
+            return Ok(Done { text: format!("{:#}\n", secret::masked(document)), code: failure.code() });
+        }
+    };
+    let code = finished.tell(&order.again, report);
+    let back =
+        if goes_back && has_failed(&finished) { go_back(order, &finished, global, world, report)? } else { None };
+    match (json, code) {
+        (true, code) => {
+            let mut document = finished.document(code);
+            if let Some(back) = back {
+                document["rollback"] = back;
+            }
+            Ok(Done { text: format!("{:#}\n", secret::masked(document)), code })
+        }
+        (false, 0) => Ok(Done { text: finished.text(), code }),
+        (false, code) => Err(Failure::Reported(code)),
+    }
+}
+
+/// Whether there is something to go back from: somebody who stops a run wants it to stop, and who has lost the lock has
+/// nothing to say any more.
+fn has_failed(finished: &Finished) -> bool {
+    let failed = match &finished.end {
+        Ok(End::Outcome(Outcome::Done | Outcome::Remains(..)) | End::Interrupted) => false,
+        Ok(_) => true,
+        Err(error) => !error.is_refusal(),
+    };
+    failed && finished.revision.is_some()
+}
+
+/// Goes back to what was live before, or deletes what was there for the first time; gives the report of it.
+fn go_back(
+    order: &Order<'_>,
+    finished: &Finished,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Option<Value>, Failure> {
+    let Release { name, namespace } = &order.release;
+    match finished.before.filter(|_| !finished.first) {
+        Some(number) => {
+            report.event(&format!("going back to revision {number}"));
+            let record = args::Record { description: None, ..order.record.clone() };
+            let again = format!("r8 rollback {name} {number} -n {namespace}");
+            let back = Order {
+                kind: "Rollback",
+                release: order.release.clone(),
+                aim: aim::Aim::Back(Some(number)),
+                goal: order.goal.clone(),
+                record: &record,
+                labels: Vec::new(),
+                create_namespace: false,
+                again,
+            };
+            match carry_out(&back, global, world, report)? {
+                Ended::Finished(back) => {
+                    let code = back.tell(&format!("r8 rollback {name} {number} -n {namespace}"), report);
+                    let to = back.route.as_ref().map_or("no route".to_owned(), words);
+                    if code == 0 {
+                        report.message("note", &format!("revision {number} is live again: {to}"), None);
+                    }
+                    Ok(Some(back.document(code)))
+                }
+                Ended::Before(failure, plan) => {
+                    report.failure(&failure);
+                    Ok(Some(unwritten("Rollback", &order.release, &failure, plan.as_deref())))
+                }
+            }
+        }
+        None if finished.first => {
+            report.event("deleting the release, which was never live before");
+            let delete = args::Delete::of(name, order.goal.timeout, order.goal.drain, order.record.take_lock);
+            match delete::run(&delete, global, world, report) {
+                Ok(done) => {
+                    report.event(done.text.trim_end());
+                    Ok(Some(json!({"kind": "Delete", "exitCode": done.code})))
+                }
+                Err(failure) => {
+                    report.failure(&failure);
+                    Ok(Some(json!({"kind": "Delete", "exitCode": failure.code()})))
+                }
+            }
+        }
+        None => {
+            let hint = format!("`r8 history {name} -n {namespace}` shows the revisions");
+            report.message("note", "there is nothing to go back to: no revision was ever live", Some(&hint));
+            Ok(None)
+        }
+    }
+}
+
+/// The report for programs of a run that has written nothing.
+fn unwritten(kind: &str, release: &Release, failure: &Failure, plan: Option<&Plan>) -> Value {
     let (result, error) = match failure {
-        Failure::Cluster(fault) => ("failed", Some(fault.message.clone())),
+        Failure::Cluster(Fault { message, .. }) => ("failed", Some(message.clone())),
         Failure::Refused(_) => ("refused", None),
-        _ => ("interrupted", None),
+        Failure::Reported(_) => ("interrupted", None),
+        _ => ("invalid", None),
     };
     let refusals = plan.map(|plan| diff::refusals(&plan.refusals)).unwrap_or_default();
     json!({
-        "apiVersion": "r8/v1", "kind": "Apply",
-        "release": {"name": release.name, "namespace": release.namespace},
+        "apiVersion": "r8/v1", "kind": kind,
+        "release": {"name": release.name, "namespace": release.namespace}, "revision": null,
         "result": result, "exitCode": failure.code(), "error": error, "refusals": refusals,
         "traffic": [], "versions": [], "objects": [], "steps": [],
     })
-}
-
-/// Why an apply ended before it wrote anything.
-enum Ended {
-    Before(ClusterError),
-    Interrupted,
-    Refused(Box<(Sight, Plan)>),
-}
-
-/// The command that goes on, without what the values came from.
-fn again(release: &Release) -> String {
-    format!("r8 apply {} -n {}", release.name, release.namespace)
-}
-
-/// What came of an apply.
-struct Finished {
-    end: Result<End, ClusterError>,
-    seen: Seen,
-    route: Option<Value>,
-    doubtful: BTreeSet<ObjectKey>,
-    late: Vec<(usize, Vec<Cause>)>,
-    /// What of the records could not be written.
-    unrecorded: Vec<RecordsError>,
-    plan: Box<Plan>,
-    took: Duration,
-}
-
-fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_>) -> Failure {
-    let missing = &sight.observed.missing_namespaces;
-    if missing.is_empty() {
-        let untried = plan.changes.iter().find(|change| change.mode == Mode::Compared);
-        if let Some(change) = untried {
-            let text = format!("cannot write {}: you may not patch or create it", change.key);
-            let hint = "ask for the right, or use a context whose user has it; `r8 diff` works without";
-            return Failure::Cluster(Fault::new(text, Some(hint)));
-        }
-        prepare::remarks(sight, plan, report);
-        return prepare::refused(&plan.refusals);
-    }
-    let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let hint = if *missing == [release.namespace.clone()] {
-        "`--create-namespace` creates it".to_owned()
-    } else {
-        format!("create it: `kubectl create namespace {}`", missing[0])
-    };
-    Failure::Cluster(Fault::new(format!("namespace {names} does not exist"), Some(&hint)))
-}
-
-/// Why the versions that are late are not ready.
-async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize]) -> Vec<(usize, Vec<Cause>)> {
-    let mut all = Vec::new();
-    for index in late {
-        let mut found = Vec::new();
-        for key in &plan.members[*index].objects {
-            let labels = run.object(key).map(|object| &object["spec"]["selector"]["matchLabels"]);
-            let labels = labels.and_then(Value::as_object).into_iter().flatten();
-            let pairs: Vec<String> =
-                labels.map(|(label, value)| format!("{label}={}", value.as_str().unwrap_or_default())).collect();
-            let selector = (key.kind == "Deployment" && !pairs.is_empty()).then(|| pairs.join(","));
-            found.extend(cluster.causes(key, selector.as_deref()).await);
-        }
-        all.push((*index, found));
-    }
-    all
-}
-
-impl Finished {
-    fn report(self, args: &args::Apply, release: &Release, report: &mut Report<'_>) -> Result<Done, Failure> {
-        records::warn(&self.unrecorded, report);
-        let again = again(release);
-        let wrote = self.seen.has_written() || !self.doubtful.is_empty();
-        let code = match &self.end {
-            Ok(End::Outcome(Outcome::Done)) => {
-                self.weightless(report);
-                0
-            }
-            Ok(End::Outcome(Outcome::Remains(unsettled, stay))) => {
-                self.remains(unsettled, stay, &again, report);
-                0
-            }
-            Ok(End::Outcome(Outcome::NotReady(late))) => {
-                self.not_ready(late, &again, report);
-                NOT_READY
-            }
-            Ok(End::Outcome(Outcome::NotInForce)) => {
-                let why = self.seen.not_in_force.as_deref().unwrap_or("nobody has accepted it");
-                let text = format!("the route is not in force after {}: {why}", seconds(self.seen.now));
-                report.message("error", &text, Some("see that the gateway's controller runs; nothing was deleted"));
-                NOT_READY
-            }
-            Ok(End::Outcome(Outcome::NotFollowed)) => {
-                let hint = "it does not run, or watches another `iter8.tools/version`; `--routing route` writes the route by r8";
-                report.message(
-                    "error",
-                    "the Iter8 controller does not follow the routemap; nothing was deleted",
-                    Some(hint),
-                );
-                NOT_READY
-            }
-            Ok(End::NotGone(standing)) => {
-                let hint = format!("`{again} …` goes on from here");
-                for (key, object) in standing {
-                    live::held(key, object, self.took, &hint, report);
-                }
-                NOT_READY
-            }
-            Ok(End::Interrupted) => {
-                let hint = format!("`{again} …` goes on from here");
-                report.message("error", "interrupted", Some(&hint));
-                self.state(report);
-                INTERRUPTED
-            }
-            Err(error) if wrote => {
-                report.message("error", &error.to_string(), error.hint().as_deref());
-                self.state(report);
-                let refused = matches!(error, ClusterError::Conflict { .. }) || error.is_refusal();
-                if refused { 5 } else { STOPPED }
-            }
-            Err(error) => {
-                let failure = match error {
-                    ClusterError::Conflict { .. } => {
-                        Failure::Refused(vec![Fault { message: error.to_string(), place: None, hint: error.hint() }])
-                    }
-                    error => connect::failure(error),
-                };
-                report.failure(&failure);
-                failure.code()
-            }
-        };
-        match (args.output, code) {
-            (DiffOutput::Json, _) => {
-                Ok(Done { text: format!("{:#}\n", secret::masked(self.document(release, code))), code })
-            }
-            (DiffOutput::Text, 0) => Ok(Done { text: self.text(), code }),
-            (DiffOutput::Text, code) => Err(Failure::Reported(code)),
-        }
-    }
-
-    /// Versions that are to get no requests hold nobody up: that they are not ready is a warning.
-    fn weightless(&self, report: &mut Report<'_>) {
-        let settled = self.plan.settled(&self.seen);
-        for (index, member) in self.plan.members.iter().enumerate() {
-            let health = &self.seen.health[index];
-            if member.index.is_none() || member.weight > 0 || settled[index] || health.settled != Settled::No {
-                continue;
-            }
-            let text = match &health.failed {
-                Some(why) => format!("version {} of weight 0 failed: {why}", member.name),
-                None => format!("version {} of weight 0 is not ready: {}", member.name, health.why),
-            };
-            report.message("warning", &text, None);
-        }
-    }
-
-    /// What was written and what was not, after an end that nobody wanted.
-    fn state(&self, report: &mut Report<'_>) {
-        let changes = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
-        let (done, rest): (Vec<_>, Vec<_>) = changes.partition(|change| self.seen.done.contains_key(&change.key));
-        let (doubtful, open): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|change| self.doubtful.contains(&change.key));
-        let list = |changes: &[&crate::plan::Change]| {
-            changes.iter().map(|change| change.key.to_string()).collect::<Vec<_>>().join(", ")
-        };
-        let or_nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
-        report.event(&format!("written: {}", or_nothing(list(&done))));
-        if !doubtful.is_empty() {
-            report.event(&format!("perhaps written: {}", list(&doubtful)));
-        }
-        report.event(&format!("not written: {}", or_nothing(list(&open))));
-    }
-
-    fn not_ready(&self, late: &[usize], again: &str, report: &mut Report<'_>) {
-        for index in late {
-            let member = &self.plan.members[*index];
-            let health = &self.seen.health[*index];
-            let text = match &health.failed {
-                Some(why) => format!("version {} failed: {why}", member.name),
-                None => {
-                    format!("version {} is not ready after {}: {}", member.name, seconds(self.seen.now), health.why)
-                }
-            };
-            report.message("error", &text, None);
-            let causes = self.late.iter().filter(|(late, _)| late == index).flat_map(|(_, causes)| causes);
-            for cause in causes {
-                report.event(&format!("  {}: {}", cause.about, cause.text));
-            }
-        }
-        let text = match &self.route {
-            Some(route) => {
-                format!("requests go to {}; a version that is not ready got none of them anew", words(route))
-            }
-            None => "no route was written".to_owned(),
-        };
-        let hint = format!("when the cause is repaired, `{again} …` goes on from here; `--timeout` gives more time");
-        report.message("note", &text, Some(&hint));
-    }
-
-    fn remains(&self, unsettled: &[usize], stay: &[ObjectKey], again: &str, report: &mut Report<'_>) {
-        let names: Vec<&str> = unsettled.iter().map(|index| self.plan.members[*index].name.as_str()).collect();
-        let mut text = format!("not settled yet: {}", names.join(", "));
-        if !stay.is_empty() {
-            let keys: Vec<String> = stay.iter().map(ToString::to_string).collect();
-            let _ = write!(text, "; still to be deleted: {}", keys.join(", "));
-        }
-        report.message("note", &text, Some(&format!("`{again} …` without `--no-wait` does the rest")));
-    }
-
-    /// How traffic moved, and the counts.
-    fn text(&self) -> String {
-        let mut out = diff::traffic(&self.shifts());
-        if self.route.is_none() {
-            out.insert_str(0, &diff::unrouted(&self.plan));
-        }
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        let count = |action: Action| {
-            let changes = self.plan.changes.iter().filter(|change| change.action == action);
-            changes.filter(|change| action == Action::Unchanged || self.seen.done.contains_key(&change.key)).count()
-        };
-        if self.plan.changes_nothing() {
-            let _ = writeln!(out, "nothing to change: {} objects are as wanted", count(Action::Unchanged));
-            return out;
-        }
-        let [created, updated, deleted, unchanged] =
-            [Action::Create, Action::Update, Action::Delete, Action::Unchanged].map(count);
-        let _ = writeln!(out, "{created} created, {updated} updated, {deleted} deleted, {unchanged} unchanged");
-        out
-    }
-
-    /// From the live route before to the one that is live now.
-    fn shifts(&self) -> Vec<crate::plan::Shift> {
-        crate::plan::shifts(self.plan.before.as_ref(), self.route.as_ref())
-    }
-
-    /// The report for programs; `apiVersion` changes when its meaning does.
-    fn document(&self, release: &Release, code: u8) -> Value {
-        let objects: Vec<Value> = self
-            .plan
-            .changes
-            .iter()
-            .map(|change| {
-                let done = self.seen.done.get(&change.key);
-                let standing = if let Ok(End::NotGone(standing)) = &self.end { standing.as_slice() } else { &[] };
-                let standing = standing.iter().find(|(key, _)| *key == change.key).map(|(_, object)| object);
-                json!({
-                    "group": change.key.group, "kind": change.key.kind, "namespace": change.key.namespace,
-                    "name": change.key.name, "role": change.role.map(|role| role.to_string()),
-                    "action": diff::word(change.action),
-                    "done": change.action == Action::Unchanged || done.is_some(),
-                    "seconds": done.map(Duration::as_secs_f64),
-                    "finalizers": standing.map(finalizers).unwrap_or_default(),
-                })
-            })
-            .collect();
-        let settled = self.plan.settled(&self.seen);
-        let versions: Vec<Value> = self
-            .plan
-            .members
-            .iter()
-            .enumerate()
-            .map(|(index, member)| {
-                let health = &self.seen.health[index];
-                let causes = self.late.iter().filter(|(late, _)| *late == index).flat_map(|(_, causes)| causes);
-                let causes: Vec<String> = causes.map(|cause| format!("{}: {}", cause.about, cause.text)).collect();
-                json!({
-                    "name": member.name, "index": member.index, "weight": member.index.map(|_| member.weight),
-                    "serving": health.serving, "settled": settled[index] || (self.plan.changes_nothing() && health.settled == Settled::Unproven),
-                    "failed": health.failed, "why": health.why, "causes": causes,
-                })
-            })
-            .collect();
-        let share = |share: &Option<Share>| share.as_ref().map(ToString::to_string);
-        let traffic: Vec<Value> = self
-            .shifts()
-            .iter()
-            .map(
-                |shift| json!({"version": shift.version, "before": share(&shift.before), "after": share(&shift.after)}),
-            )
-            .collect();
-        let result = match &self.end {
-            Ok(End::Outcome(Outcome::Done)) => "done",
-            Ok(End::Outcome(Outcome::NotReady(_))) => "not-ready",
-            Ok(End::Outcome(Outcome::NotInForce)) => "route-not-in-force",
-            Ok(End::Outcome(Outcome::NotFollowed)) => "routemap-not-followed",
-            Ok(End::Outcome(Outcome::Remains(..))) => "remains",
-            Ok(End::NotGone(_)) => "not-gone",
-            Ok(End::Interrupted) => "interrupted",
-            Err(_) => "failed",
-        };
-        json!({
-            "apiVersion": "r8/v1", "kind": "Apply",
-            "release": {"name": release.name, "namespace": release.namespace},
-            "result": result, "exitCode": code, "error": self.end.as_ref().err().map(ToString::to_string), "refusals": [],
-            "traffic": traffic, "versions": versions, "objects": objects,
-            "steps": diff::steps(&self.plan).lines().collect::<Vec<_>>(),
-        })
-    }
-}
-
-fn words(route: &Value) -> String {
-    let parts: Vec<String> = shares(route).iter().map(|(name, share)| format!("{name} {share}")).collect();
-    parts.join(", ")
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs())
 }

@@ -12,9 +12,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::failure::Failure;
 use super::helm;
 #[cfg(feature = "cluster")]
-use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, DIFF_EXAMPLES, STATUS_EXAMPLES};
+use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, DIFF_EXAMPLES, ROLLBACK_EXAMPLES, STATUS_EXAMPLES};
 #[cfg(feature = "cluster")]
-pub(super) use cluster::{Access, Apply, Change, Delete, Diff, DiffOutput, Status, Writer};
+pub(super) use cluster::{Access, Apply, Change, Delete, Diff, DiffOutput, DryRun, Reuse, Rollback, Status, Writer};
 #[cfg(feature = "cluster")]
 pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 
@@ -119,6 +119,21 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(Apply),
+    /// Make the cluster match, called as `helm upgrade NAME CHART` is; `--install` is not needed
+    #[cfg(feature = "cluster")]
+    #[command(hide = true, after_help = APPLY_EXAMPLES)]
+    Upgrade(Apply),
+    /// Make the cluster match, called as `helm install NAME CHART` is
+    #[cfg(feature = "cluster")]
+    #[command(hide = true, after_help = APPLY_EXAMPLES)]
+    Install(Apply),
+    /// Go back to an earlier revision of a release, by the same steps and rules as `apply`
+    ///
+    /// What the revision's record says is written; versions are waited for, and traffic moves only onto those that are
+    /// ready. Revisions that Helm made of the Iter8 chart can be gone back to, too.
+    #[cfg(feature = "cluster")]
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(Rollback),
     /// Show what is live of a release: versions, what each gets, whether it is ready, who writes the route
     ///
     /// Everything is read from the cluster; no values are needed. With `--wait`, exit code 4 says that a version is not
@@ -131,7 +146,7 @@ pub(super) enum Command {
     /// Everything is found in the cluster; no values are needed. Exit codes: 4 something is still there, 6 stopped after the
     /// first deletion, 130 interrupted. A later `delete` goes on from whatever state it finds.
     #[cfg(feature = "cluster")]
-    #[command(alias = "uninstall", after_help = DELETE_EXAMPLES)]
+    #[command(aliases = ["uninstall", "del", "un"], after_help = DELETE_EXAMPLES)]
     Delete(Delete),
     /// Show the revisions of a release, the newest last
     ///

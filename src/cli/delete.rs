@@ -117,7 +117,15 @@ pub(super) fn run(
     });
     progress.end();
     drop(runtime);
-    let finished = ended.map_err(|missed: Missed| missed.failure(&release))?;
+    let finished = match ended {
+        Ok(finished) => finished,
+        Err(Missed::Nothing(found)) if args.ignore_not_found && found.unlisted.is_empty() => {
+            let text = format!("there is no release {} in namespace {}", release.name, release.namespace);
+            report.message("note", &text, None);
+            return Ok(Done::from(String::new()));
+        }
+        Err(missed) => return Err(missed.failure(&release)),
+    };
     finished.report(args, report)
 }
 

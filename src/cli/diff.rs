@@ -4,15 +4,16 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::aim::{self, Aim, Unknown};
 use super::args::{self, DiffOutput, Global};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::report::Report;
-use super::request::World;
-use super::{Done, connect, prepare, secret};
+use super::request::{Verb, World};
+use super::{Done, connect, prepare, records, secret};
 use crate::cluster::{Cluster, News};
 use crate::diff::{Field, Side};
-use crate::plan::{Action, Change, Mode, Owner, Plan, Refusal, Release, Shift, Step};
+use crate::plan::{Action, Change, Goal, Mode, Owner, Plan, Refusal, Release, Shift, Step};
 use crate::readiness::Settled;
 
 /// The exit code for changes, with `--exit-code`.
@@ -26,7 +27,8 @@ pub(super) fn run(
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
     let show = Show { unified: args.unified, json: args.output == DiffOutput::Json, exit_code: args.exit_code };
-    self::show(&args.change, global, &show, world, report)
+    let (release, aim) = aim::of(&args.change, Verb::Own, global, world, report)?;
+    self::show(&release, &aim, &prepare::goal(&args.change), global, &show, world, report)
 }
 
 /// How the difference is shown.
@@ -39,23 +41,32 @@ pub(super) struct Show {
     pub exit_code: bool,
 }
 
-/// What `apply` would change.
+/// What a run would change.
 pub(super) fn show(
-    args: &args::Change,
+    release: &Release,
+    aim: &Aim,
+    goal: &Goal,
     global: &Global,
     show: &Show,
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    let said = prepare::said(args, global, world, report)?;
-    let (goal, access) = (prepare::goal(args), connect::access(global, world.variable));
+    let access = connect::access(global, world.variable);
+    let driver = records::driver(world)?;
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
     let looked = connect::within(goal.timeout, async |deadline, stop| {
         let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
-        prepare::look(&cluster, &said, &goal).await
+        let records = cluster.records(driver);
+        // Who only looks does not ask who is at work, and needs the records only for what they say.
+        let known = if aim.needs_records() { records.history(release).await } else { Ok(Vec::new()) };
+        match aim.said(release, &known?, &records, &progress).await {
+            Ok(said) => Ok(Ok(prepare::look(&cluster, &said, goal).await?)),
+            Err(Unknown::Records(error)) => Err(error.into()),
+            Err(Unknown::Failure(failure)) => Ok(Err(failure)),
+        }
     });
-    let (sight, plan) = looked?;
+    let (sight, plan) = looked?.map_err(|failure| *failure)?;
     for namespace in &sight.observed.missing_namespaces {
         let hint = "`--create-namespace` of `apply` creates it";
         report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));
@@ -63,7 +74,7 @@ pub(super) fn show(
     prepare::remarks(&sight, &plan, report);
     not_settled(&plan, report);
     let text = if show.json {
-        format!("{:#}\n", secret::masked(document(&plan, &said.release)))
+        format!("{:#}\n", secret::masked(document(&plan, release)))
     } else {
         text(&plan, show.unified, world.color)?
     };

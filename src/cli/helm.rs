@@ -103,6 +103,46 @@ const LINT: [Harmless; 4] = [
     Harmless("with-subcharts", None, Switch),
 ];
 
+/// Flags of `helm upgrade`, `install` and `rollback` that change nothing about what r8 does: it waits for versions always, the
+/// release chart has no jobs, hooks, CRDs or dependencies, and Secrets are masked.
+const CHANGE: [Harmless; 29] = [
+    Harmless("install", Some('i'), Switch),
+    Harmless("devel", None, Switch),
+    Harmless("wait", None, Optional),
+    Harmless("wait-for-jobs", None, Switch),
+    Harmless("hide-secret", None, Switch),
+    Harmless("hide-notes", None, Switch),
+    Harmless("render-subchart-notes", None, Switch),
+    Harmless("no-hooks", None, Switch),
+    Harmless("disable-openapi-validation", None, Switch),
+    Harmless("skip-schema-validation", None, Switch),
+    Harmless("skip-crds", None, Switch),
+    Harmless("dependency-update", None, Switch),
+    Harmless("enable-dns", None, Switch),
+    Harmless("replace", None, Switch),
+    Harmless("verify", None, Switch),
+    Harmless("keyring", None, Value),
+    Harmless("username", None, Value),
+    Harmless("password", None, Value),
+    Harmless("pass-credentials", None, Switch),
+    Harmless("ca-file", None, Value),
+    Harmless("cert-file", None, Value),
+    Harmless("key-file", None, Value),
+    Harmless("insecure-skip-tls-verify", None, Switch),
+    Harmless("plain-http", None, Switch),
+    Harmless("post-renderer-args", None, Value),
+    Harmless("kube-version", None, Value),
+    Harmless("api-versions", Some('a'), Value),
+    Harmless("recreate-pods", None, Switch),
+    Harmless("is-upgrade", None, Switch),
+];
+
+/// The same for `helm uninstall`.
+const UNINSTALL: [Harmless; 2] = [Harmless("wait", None, Optional), Harmless("no-hooks", None, Switch)];
+
+/// The commands that change a release, r8's words and Helm's.
+const CHANGES: [&str; 4] = ["apply", "upgrade", "install", "rollback"];
+
 /// The values of a switch that was turned off.
 const OFF: &[&str] = &["false", "False", "FALSE", "f", "F", "0"];
 const NAME: &str = "give the name: `r8 template NAME release -f values.yaml`";
@@ -151,6 +191,74 @@ const REFUSED: [Refused; 5] = [
     },
 ];
 
+const REFUSED_CHANGE: [Refused; 7] = [
+    Refused {
+        name: "server-side",
+        short: None,
+        takes: Optional,
+        unless: &["", "true", "auto"],
+        why: "r8 writes by server-side apply only",
+        hint: "leave it out",
+    },
+    Refused {
+        name: "force-replace",
+        short: None,
+        takes: Switch,
+        unless: OFF,
+        why: "what is replaced is down meanwhile, and r8 replaces nothing",
+        hint: "`--force-conflicts` takes fields of others",
+    },
+    Refused {
+        name: "force",
+        short: None,
+        takes: Switch,
+        unless: OFF,
+        why: "what is replaced is down meanwhile, and r8 replaces nothing",
+        hint: "`--force-conflicts` takes fields of others",
+    },
+    Refused {
+        name: "cleanup-on-fail",
+        short: None,
+        takes: Switch,
+        unless: OFF,
+        why: "what a failed run leaves may serve requests",
+        hint: "`--rollback-on-failure` goes back to what was live",
+    },
+    Refused {
+        name: "generate-name",
+        short: Some('g'),
+        takes: Switch,
+        unless: OFF,
+        why: "a generated name makes another release of every run",
+        hint: "give the name: `r8 install NAME release -f values.yaml`",
+    },
+    Refused {
+        name: "name-template",
+        short: None,
+        takes: Value,
+        unless: &[],
+        why: "r8 has no templates of names",
+        hint: "give the name: `r8 install NAME release -f values.yaml`",
+    },
+    Refused {
+        name: "post-renderer",
+        short: None,
+        takes: Value,
+        unless: &[],
+        why: "r8 runs no other program",
+        hint: "change the templates: `r8 templates eject DIR`, then `--templates DIR`",
+    },
+];
+
+const REFUSED_UNINSTALL: [Refused; 1] = [Refused {
+    name: "cascade",
+    short: None,
+    takes: Value,
+    unless: &["background"],
+    why: "r8 deletes in the background, as Helm does by default, and waits until everything is gone",
+    hint: "leave it out",
+}];
+
 /// Adds Helm's flags, hidden from the help, to the commands that have Helm's names.
 ///
 /// Only those that are among the words: to build all of them costs a fifth of the time that `--version` takes.
@@ -166,16 +274,32 @@ pub(super) fn accept(command: Command, words: &[OsString]) -> Command {
         let flags = flags.iter().filter(|flag| given(flag.0, flag.1));
         flags.map(|flag| argument(flag.0, flag.1, flag.2)).collect()
     };
-    let refused = REFUSED.iter().filter(|flag| given(flag.name, flag.short));
-    let refused = refused.map(|flag| argument(flag.name, flag.short, flag.takes));
+    let refused = |flags: &'static [Refused]| -> Vec<Arg> {
+        let refused = flags.iter().filter(|flag| given(flag.name, flag.short));
+        refused.map(|flag| argument(flag.name, flag.short, flag.takes)).collect()
+    };
     // Those that commands of the cluster heed are known already.
     let known: Vec<String> = command.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
     let is_new = |flag: &Arg| flag.get_long().is_none_or(|long| !known.iter().any(|known| known == long));
     let everywhere: Vec<Arg> = chosen(&EVERYWHERE).into_iter().filter(is_new).collect();
-    command
+    let mut command = command
         .args(everywhere.into_iter().map(|flag| flag.global(true)))
-        .mut_subcommand("template", |template| template.args(chosen(&TEMPLATE)).args(refused))
-        .mut_subcommand("lint", |lint| lint.args(chosen(&LINT)))
+        .mut_subcommand("template", |template| template.args(chosen(&TEMPLATE)).args(refused(&REFUSED)))
+        .mut_subcommand("lint", |lint| lint.args(chosen(&LINT)));
+    if cfg!(feature = "cluster") {
+        for verb in CHANGES {
+            command = command.mut_subcommand(verb, |change| {
+                let taken: Vec<char> = change.get_arguments().filter_map(Arg::get_short).collect();
+                let flags = chosen(&CHANGE).into_iter().chain(refused(&REFUSED_CHANGE));
+                // A short flag that the command has itself is its own.
+                let flags = flags.filter(|flag| flag.get_short().is_none_or(|short| !taken.contains(&short)));
+                change.args(flags.collect::<Vec<_>>())
+            });
+        }
+        command = command
+            .mut_subcommand("delete", |delete| delete.args(chosen(&UNINSTALL)).args(refused(&REFUSED_UNINSTALL)));
+    }
+    command
 }
 
 fn argument(name: &'static str, short: Option<char>, takes: Takes) -> Arg {
@@ -191,10 +315,15 @@ fn argument(name: &'static str, short: Option<char>, takes: Takes) -> Arg {
     }
 }
 
-/// Refuses the flags of `helm template` whose effect r8 does not have.
+/// Refuses the flags of Helm's whose effect r8 does not have.
 pub(super) fn refuse(matches: &ArgMatches) -> Result<(), Failure> {
-    let Some(("template", given)) = matches.subcommand() else { return Ok(()) };
-    for flag in &REFUSED {
+    let (flags, given): (&[Refused], _) = match matches.subcommand() {
+        Some(("template", given)) => (&REFUSED, given),
+        Some(("delete", given)) => (&REFUSED_UNINSTALL, given),
+        Some((verb, given)) if CHANGES.contains(&verb) => (&REFUSED_CHANGE, given),
+        _ => return Ok(()),
+    };
+    for flag in flags {
         // A flag that is not among the words is not known to the command.
         let Ok(Some(mut values)) = given.try_get_many::<String>(flag.name) else { continue };
         if values.any(|value| !flag.unless.contains(&value.as_str())) {
@@ -277,16 +406,26 @@ mod tests {
 
     #[test]
     fn every_flag_of_helm_that_changes_nothing_is_accepted() {
-        for (verb, flags) in
-            [("template", EVERYWHERE.iter().chain(&TEMPLATE)), ("lint", EVERYWHERE.iter().chain(&LINT))]
-        {
+        let mut cases = vec![("template", &TEMPLATE[..], &[][..]), ("lint", &LINT, &[])];
+        if cfg!(feature = "cluster") {
+            cases.extend(CHANGES.map(|verb| (verb, &CHANGE[..], &["shop"][..])));
+            cases.push(("delete", &UNINSTALL, &["shop"]));
+        }
+        for (verb, flags, more) in cases {
+            // Commands of the cluster heed those that say how to reach it.
+            let flags = EVERYWHERE.iter().filter(|flag| more.is_empty() || flag.0 == "debug").chain(flags);
             let words = flags.flat_map(|Harmless(name, _, takes)| match takes {
                 Value => vec![format!("--{name}"), "-x".to_owned()],
                 Optional => vec![format!("--{name}"), format!("--{name}=x")],
                 Switch => vec![format!("--{name}"), format!("--{name}=false")],
             });
-            let words: Vec<OsString> =
-                ["r8", verb].map(str::to_owned).into_iter().chain(words).map(OsString::from).collect();
+            let words: Vec<OsString> = ["r8", verb]
+                .iter()
+                .chain(more)
+                .map(|word| (*word).to_owned())
+                .chain(words)
+                .map(OsString::from)
+                .collect();
             let command = accept(Arguments::command(), &words);
             command.clone().debug_assert();
             let matches = command.try_get_matches_from(&words).unwrap();
@@ -296,8 +435,13 @@ mod tests {
 
     #[test]
     fn every_flag_of_helm_with_an_effect_is_refused() {
-        for flag in &REFUSED {
-            let words = ["r8".to_owned(), "template".to_owned(), format!("--{}=server", flag.name)].map(OsString::from);
+        let mut all: Vec<(&str, &Refused)> = REFUSED.iter().map(|flag| ("template", flag)).collect();
+        if cfg!(feature = "cluster") {
+            all.extend(CHANGES.iter().flat_map(|verb| REFUSED_CHANGE.iter().map(move |flag| (*verb, flag))));
+            all.extend(REFUSED_UNINSTALL.iter().map(|flag| ("delete", flag)));
+        }
+        for (verb, flag) in all {
+            let words = ["r8", verb, "shop", &format!("--{}=server", flag.name)].map(OsString::from);
             let command = accept(Arguments::command(), &words);
             let refused = refuse(&command.try_get_matches_from(&words).unwrap());
             assert_eq!(refused.unwrap_err().code(), 2, "{}", flag.name);

@@ -1,6 +1,8 @@
 //! The command line: streams, environment, exit codes.
 
 #[cfg(feature = "cluster")]
+mod aim;
+#[cfg(feature = "cluster")]
 mod apply;
 mod args;
 #[cfg(feature = "cluster")]
@@ -24,6 +26,8 @@ mod list;
 #[cfg(feature = "cluster")]
 mod live;
 #[cfg(feature = "cluster")]
+mod outcome;
+#[cfg(feature = "cluster")]
 mod prepare;
 #[cfg(feature = "cluster")]
 mod progress;
@@ -35,12 +39,16 @@ mod records;
 mod render;
 mod report;
 mod request;
+#[cfg(feature = "cluster")]
+mod rollback;
 mod secret;
 mod sources;
 #[cfg(feature = "cluster")]
 mod status;
 mod templates;
 mod validate;
+#[cfg(feature = "cluster")]
+mod work;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
@@ -141,7 +149,13 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         #[cfg(feature = "cluster")]
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]
-        Command::Apply(args) => return apply::run(args, global, world, report),
+        Command::Apply(args) => return apply::run(args, global, Verb::Own, world, report),
+        #[cfg(feature = "cluster")]
+        Command::Upgrade(args) | Command::Install(args) => {
+            return apply::run(args, global, Verb::Helm, world, report);
+        }
+        #[cfg(feature = "cluster")]
+        Command::Rollback(args) => return rollback::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Status(args) => return status::run(args, global, world, report),
         #[cfg(feature = "cluster")]

@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use super::args::{self, Global, Writer};
 use super::failure::{Failure, Fault};
 use super::report::Report;
-use super::request::{Verb, World, settle};
-use super::{helm, render, secret};
+use super::request::{Request, Verb, World, settle, settle_files};
+use super::{helm, render, secret, sources};
 use crate::cluster::{Cluster, ClusterError, Ground, Sight};
-use crate::manifest::Manifests;
+use crate::manifest::{Manifests, Role};
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
+use crate::record::{Chart, Info, RecordError, Revision, Status as RecordStatus, StoredRoute};
 use crate::render::{ApiVersion, Options};
 use crate::route::Route;
 use crate::values;
 
-/// What the values say.
+/// What a release is to be.
 pub(super) struct Said {
     /// Which release.
     pub release: Release,
@@ -24,25 +23,39 @@ pub(super) struct Said {
     pub manifests: Manifests,
     /// The route with its weights open.
     pub route: Option<Route>,
-    /// The values as given, nulls included.
-    pub config: Map<String, Value>,
-    /// The values that hold where nothing is given.
-    pub defaults: Map<String, Value>,
+    /// Its record, but for number, times, status and manifest.
+    pub draft: Revision,
+    /// The revision that is gone back to.
+    pub back_to: Option<u64>,
 }
 
-/// Reads the values and renders what they say.
-pub(super) fn said(
+/// Reads the values that the flags name; with `reuse` there may be none, since those of the last revision are below them.
+pub(super) fn request(
     args: &args::Change,
+    verb: Verb,
+    reuse: bool,
     global: &Global,
     world: &mut World<'_>,
     report: &mut Report<'_>,
-) -> Result<Said, Failure> {
-    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), Verb::Own, report)?;
-    let request = settle(&args.sources, global, Verb::Own, name, world)?;
-    let (spec, rendered) = render::decode(&request, report)?;
+) -> Result<Request, Failure> {
+    let iter8_version = helm::iter8_version(args.chart_version.as_deref())?;
+    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), verb, report)?;
+    let mut request = match reuse {
+        true => settle_files(&sources::files(&args.sources)?, "--values", &args.sources, global, name, world)?,
+        false => settle(&args.sources, global, verb, name, world)?,
+    };
+    if let Some(version) = iter8_version {
+        request.put_below("--version", format!("iter8Version: {version}\n"));
+    }
+    Ok(request)
+}
+
+/// Renders what values say.
+pub(super) fn said(request: &Request, writer: Writer, report: &mut Report<'_>) -> Result<Said, Failure> {
+    let (spec, rendered) = render::decode(request, report)?;
     let route = rendered.route.clone();
     // The route is looked at whoever writes it.
-    let routing = match args.routing {
+    let routing = match writer {
         Writer::Auto | Writer::Both | Writer::Routemap => crate::render::Routing::Both,
         Writer::Route => crate::render::Routing::Route,
     };
@@ -51,7 +64,30 @@ pub(super) fn said(
     let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
     let given = values::load(&request.sources).map(|values| values.root().to_json_as_given());
     let config = given.ok().and_then(|given| given.as_object().cloned()).unwrap_or_default();
-    Ok(Said { release, manifests, route, config, defaults: spec.environment.defaults() })
+    let mut chart = Chart::own(env!("CARGO_PKG_VERSION"), spec.environment.defaults());
+    if let Some(route) = &route {
+        keep(route, &mut chart).map_err(|error| Failure::Bug(error.to_string()))?;
+    }
+    let info = Info::new(RecordStatus::Unknown, "");
+    let draft = Revision::new(&release.name, &release.namespace, 0, info, Some(chart), config);
+    Ok(Said { release, manifests, route, draft, back_to: None })
+}
+
+/// Writes a route into the chart of a record, with its weights open.
+pub(super) fn keep(route: &Route, chart: &mut Chart) -> Result<(), RecordError> {
+    let (open, weights) = (route.open().to_owned(), route.wanted().to_vec());
+    StoredRoute { open, weights, template: route.template().to_owned() }.write(chart)
+}
+
+impl Said {
+    /// What the user wants, for what is to be: a revision without a routemap needs its route from r8.
+    pub fn goal(&self, goal: &Goal) -> Goal {
+        let has_routemap = self.manifests.iter().any(|manifest| manifest.role == Role::Routemap);
+        match self.back_to {
+            Some(_) if self.route.is_some() && !has_routemap => Goal { routing: Routing::Route, ..goal.clone() },
+            _ => goal.clone(),
+        }
+    }
 }
 
 /// What the flags say.
@@ -87,7 +123,7 @@ pub(super) async fn look_on(
 ) -> Result<(Sight, Plan), ClusterError> {
     let sight = cluster.observe_on(ground, said.manifests.clone(), &said.release).await?;
     let wanted = Wanted { manifests: sight.manifests.clone(), route: said.route.clone() };
-    let plan = plan(&wanted, &sight.observed, &said.release, goal);
+    let plan = plan(&wanted, &sight.observed, &said.release, &said.goal(goal));
     Ok((sight, plan))
 }
 

@@ -67,10 +67,11 @@ impl<'r, 'w> Progress<'r, 'w> {
     }
 
     /// Lends the report, with the live lines out of the way.
-    pub fn with_report(&self, write: impl FnOnce(&mut Report<'w>)) {
+    pub fn with_report<T>(&self, write: impl FnOnce(&mut Report<'w>) -> T) -> T {
         self.erase();
-        write(*self.report.borrow_mut());
+        let done = write(*self.report.borrow_mut());
         self.draw();
+        done
     }
 
     /// Takes the live lines away.

@@ -1,17 +1,20 @@
 //! The records of an apply: what the release's history says before it, and the revision that it makes.
 
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use futures_util::future::join;
 
+use super::aim::{Aim, Unknown};
 use super::args;
 use super::prepare::{self, Said};
+use super::progress::Progress;
 use super::request::World;
 use crate::cluster::records::{Held, Holder, Kept, Known, Records, RecordsError, Take};
 use crate::cluster::{Cluster, ClusterError, End, Sight, found_route, manifest};
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::plan::{Action, Goal, Outcome, Plan, Release, Routed, Seen};
-use crate::record::{Chart, Entry, Info, RecordError, Revision, Status, StoredRoute, Time, current, next_number};
+use crate::record::{Entry, Info, RecordError, Revision, Status, Time, current, next_number};
 
 /// The time now.
 pub(super) const CLOCK: &dyn Fn() -> SystemTime = &SystemTime::now;
@@ -25,24 +28,48 @@ pub(super) struct History {
     pub broken: Vec<RecordsError>,
 }
 
+/// A look at the cluster: what is to be, what is there, and what follows.
+pub(super) struct Look {
+    /// What is to be.
+    pub said: Rc<Said>,
+    /// What the records say.
+    pub history: History,
+    /// What the cluster has.
+    pub sight: Sight,
+    /// What would be done.
+    pub plan: Plan,
+}
+
 /// Looks at the cluster and plans, on the history of a release that nobody else is at work on: what others have done is
 /// known before any object is read.
 ///
 /// # Errors
 ///
-/// [`RecordsError::Locked`], and what every request can fail with.
+/// [`RecordsError::Locked`], and what every request can fail with; what cannot be.
 pub(super) async fn look(
     cluster: &Cluster<'_>,
     records: &Records<'_>,
     take: Take,
-    said: &Said,
-    goal: &Goal,
-) -> Result<(History, Sight, Plan), ClusterError> {
-    let (ground, known) = join(cluster.ground(&said.manifests), records.unlocked(&said.release, take, CLOCK)).await;
-    let (ground, known) = (ground?, known?);
-    let (history, looked) = join(read(records, known), prepare::look_on(ground, cluster, said, goal)).await;
-    let (sight, plan) = looked?;
-    Ok((history?, sight, plan))
+    (release, aim, goal): (&Release, &Aim, &Goal),
+    progress: &Progress<'_, '_>,
+) -> Result<Look, Unknown> {
+    let unlocked = records.unlocked(release, take, CLOCK);
+    let (said, ground, known) = match aim {
+        Aim::Given(said) => {
+            let (ground, known) = join(cluster.ground(&said.manifests), unlocked).await;
+            (Rc::clone(said), ground, known?)
+        }
+        aim => {
+            let known = unlocked.await?;
+            let said = aim.said(release, &known, records, progress).await?;
+            let ground = cluster.ground(&said.manifests).await;
+            (said, ground, known)
+        }
+    };
+    let ground = ground.map_err(RecordsError::from)?;
+    let (history, looked) = join(read(records, known), prepare::look_on(ground, cluster, &said, goal)).await;
+    let (sight, plan) = looked.map_err(RecordsError::from)?;
+    Ok(Look { said, history: history?, sight, plan })
 }
 
 /// Reads the revision that the next one starts from, and every later one.
@@ -69,28 +96,41 @@ impl History {
         self.known.iter().map(|known| known.entry).collect()
     }
 
-    /// The revision that is to be made of what is said.
+    /// The revision that is to be made of what is said; labels without a value are taken away.
     ///
     /// # Errors
     ///
     /// What cannot be written down.
-    pub fn make(&self, said: &Said, sight: &Sight, plan: &Plan) -> Result<Made, RecordError> {
+    pub fn make(
+        &self,
+        said: &Said,
+        labels: &[(String, Option<String>)],
+        sight: &Sight,
+        plan: &Plan,
+    ) -> Result<Made, RecordError> {
         let entries = self.entries();
         let first = self.kept.first().and_then(|kept| kept.revision.info.first_deployed);
-        let info = Info::beginning(&entries, first, Time::from(CLOCK()));
-        let mut chart = Chart::own(env!("CARGO_PKG_VERSION"), said.defaults.clone());
-        if let Some(route) = &said.route {
-            let (open, weights) = (route.open().to_owned(), route.wanted().to_vec());
-            StoredRoute { open, weights, template: route.template().to_owned() }.write(&mut chart)?;
-        }
+        let now = Time::from(CLOCK());
         let objects = sight.manifests.filter(|manifest| manifest.role != Role::Route);
         let text = |route: Option<Manifest>| {
             manifest(&objects, route).map_err(|problem| RecordError::Object { line: 1, problem })
         };
         let wanted = plan.route.as_ref().and_then(|route| sight.route_at(route, &route.in_force(|_| true)).ok());
-        let Release { name, namespace } = &said.release;
-        let number = next_number(&entries);
-        let mut whole = Revision::new(name, namespace, number, info, Some(chart), said.config.clone());
+        let mut whole = said.draft.clone();
+        whole.number = next_number(&entries);
+        whole.info = match said.back_to {
+            Some(number) => Info::rolling_back(number, &said.draft.info.notes, first, now),
+            None => Info::beginning(&entries, first, now),
+        };
+        if let Some(last) = self.kept.last().filter(|_| said.back_to.is_none()) {
+            whole.labels = last.revision.own_labels();
+        }
+        for (key, value) in labels {
+            match value {
+                Some(value) => drop(whole.labels.insert(key.clone(), value.clone())),
+                None => drop(whole.labels.remove(key)),
+            }
+        }
         whole.manifest = text(wanted)?;
         let found = text(found_route(plan))?;
         Ok(Made { whole, objects, found })
@@ -104,8 +144,20 @@ impl History {
             Some(old.number) == last.map(|entry| entry.number)
                 && old.info.status == Status::Deployed
                 && (&old.config, &old.manifest, &old.chart) == (&new.config, &new.manifest, &new.chart)
+                && old.own_labels() == new.own_labels()
         };
         self.kept.last().filter(same).is_some()
+    }
+
+    /// The revision to go back to when the next one fails: the newest that was live.
+    pub fn last_live(&self) -> Option<u64> {
+        let live = |entry: &Entry| matches!(entry.status, Status::Deployed | Status::Superseded);
+        self.entries().into_iter().filter(live).map(|entry| entry.number).max()
+    }
+
+    /// Whether nothing is installed: the next revision is a first one.
+    pub fn is_first(&self) -> bool {
+        self.known.last().is_none_or(|last| last.entry.status == Status::Uninstalled)
     }
 }
 

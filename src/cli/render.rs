@@ -13,7 +13,7 @@ use super::secret;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
 use crate::spec::ReleaseSpec;
-use crate::values::{self, Source, SourceName, ValuesErrors};
+use crate::values::{self, ValuesErrors};
 
 /// Runs the command; gives what is to be printed on stdout.
 pub(super) fn run(
@@ -33,8 +33,7 @@ pub(super) fn run(
     let mut request = settle(&args.sources, global, verb, name, world)?;
     if let Some(version) = iter8_version {
         // Below everything else: a default of the chart.
-        let name = SourceName::File("--version".into());
-        request.sources.insert(0, Source { name, text: format!("iter8Version: {version}\n") });
+        request.put_below("--version", format!("iter8Version: {version}\n"));
     }
     let (spec, rendered) = decode(&request, report)?;
     let options = options(&args.print, &spec)?;

@@ -11,7 +11,7 @@ use super::read::{self, Left};
 use super::{secret, sources};
 use crate::spec::{Identity, Unknown};
 use crate::templates::{Catalog, File};
-use crate::values::Source;
+use crate::values::{Source, SourceName};
 
 /// The most files and folders that are met below a folder of templates.
 const MAX_ENTRIES: usize = 10_000;
@@ -49,6 +49,7 @@ pub(super) enum NamespaceFrom {
 }
 
 /// A settled request.
+#[derive(Clone)]
 pub(super) struct Request {
     pub sources: Vec<Source>,
     pub catalog: Catalog,
@@ -57,6 +58,13 @@ pub(super) struct Request {
     pub identity: Identity,
     pub namespace_from: NamespaceFrom,
     pub unknown: Unknown,
+}
+
+impl Request {
+    /// Puts values below all others: `name` says in messages what they are.
+    pub fn put_below(&mut self, name: &str, text: String) {
+        self.sources.insert(0, Source { name: SourceName::File(name.to_owned()), text });
+    }
 }
 
 /// Settles a request for the values that the flags name.

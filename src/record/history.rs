@@ -47,10 +47,19 @@ pub fn pruned(entries: &[Entry], max: usize) -> Vec<u64> {
     numbers.into_iter().filter(|number| Some(*number) != deployed).take(excess).collect()
 }
 
-/// The revision to go back to: the wanted one, else the one before the last; none when that is not there.
+/// The revision to go back to: the wanted one, else the newest before the last that was live; none when that is not there.
+///
+/// Helm takes the one before the last even where that one failed.
 pub fn rollback_target(entries: &[Entry], wanted: Option<u64>) -> Option<Entry> {
-    let number = wanted.or_else(|| last(entries)?.number.checked_sub(1))?;
-    entries.iter().copied().find(|entry| entry.number == number)
+    let last = last(entries)?.number;
+    let was_live = |entry: &Entry| {
+        entry.number < last && matches!(entry.status, Status::Deployed | Status::Superseded | Status::Uninstalled)
+    };
+    let found = entries.iter().copied().filter(|entry| match wanted {
+        Some(number) => entry.number == number,
+        None => was_live(entry),
+    });
+    found.max_by_key(|entry| entry.number)
 }
 
 #[cfg(test)]
@@ -89,12 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_number_the_revision_before_the_last_is_gone_back_to() {
+    fn without_a_number_the_newest_before_the_last_that_was_live_is_gone_back_to() {
         let list = entries(&[(3, Superseded), (4, Deployed)]);
         assert_eq!(rollback_target(&list, None).map(|entry| entry.number), Some(3));
         assert_eq!(rollback_target(&list, Some(4)).map(|entry| entry.number), Some(4));
         assert_eq!(rollback_target(&list, Some(2)), None);
         assert_eq!(rollback_target(&entries(&[(1, Deployed)]), None), None);
+        let failed = entries(&[(1, Superseded), (2, Deployed), (3, Failed), (4, Failed)]);
+        assert_eq!(rollback_target(&failed, None).map(|entry| entry.number), Some(2));
     }
 
     proptest! {

@@ -284,13 +284,18 @@ impl Revision {
 
     /// The labels of its Secret or ConfigMap, but for the time of writing.
     pub fn object_labels(&self) -> BTreeMap<String, String> {
-        let mut labels = self.labels.clone();
-        labels.retain(|key, _| !SYSTEM_LABELS.contains(&key.as_str()));
+        let mut labels = self.own_labels();
         labels.insert("name".into(), self.name.clone());
         labels.insert("owner".into(), "helm".into());
         labels.insert("status".into(), self.info.status.to_string());
         labels.insert("version".into(), self.number.to_string());
         labels
+    }
+
+    /// The user's labels among those of its Secret or ConfigMap.
+    pub fn own_labels(&self) -> BTreeMap<String, String> {
+        let own = self.labels.iter().filter(|(key, _)| !SYSTEM_LABELS.contains(&key.as_str()));
+        own.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// The name of its Secret or ConfigMap.

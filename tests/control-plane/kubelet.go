@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +16,14 @@ import (
 	podutil "k8s.io/kubernetes/pkg/api/v1/pod"
 )
 
-// kubelet says that pods are ready, in the namespaces that ask for it. No pod ever has a node:
+// isBroken says whether an image of the pod is one that never gets ready.
+func isBroken(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Containers, func(container corev1.Container) bool {
+		return strings.HasSuffix(container.Image, ":never-ready")
+	})
+}
+
+// kubelet says that pods are ready, in the namespaces that ask for it, but for those whose image is tagged never-ready. No pod ever has a node:
 // so one that is deleted is gone at once, with no kubelet to wait for.
 type kubelet struct {
 	client     kubernetes.Interface
@@ -25,7 +34,7 @@ type kubelet struct {
 func (k kubelet) run(ctx context.Context) {
 	makeReady := func(object any) {
 		pod := object.(*corev1.Pod)
-		if pod.DeletionTimestamp != nil || podutil.IsPodReady(pod) || !asksForPlay(k.namespaces, pod.Namespace) {
+		if pod.DeletionTimestamp != nil || podutil.IsPodReady(pod) || isBroken(pod) || !asksForPlay(k.namespaces, pod.Namespace) {
 			return
 		}
 		// A pod that changed or went meanwhile is seen again, or never.

@@ -18,6 +18,11 @@ Examples:
   r8 apply wisdom -n models -f values.yaml --set 'application.versions[1].weight=70' --timeout 20m
   r8 apply wisdom -f values.yaml --take-ownership";
 
+pub(in crate::cli) const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  r8 rollback wisdom -n models
+  r8 rollback wisdom 3 -n models --dry-run";
+
 pub(in crate::cli) const STATUS_EXAMPLES: &str = "\
 Examples:
   r8 status wisdom -n models
@@ -60,9 +65,51 @@ pub(in crate::cli) struct Apply {
     /// Create the namespace of the release when it does not exist
     #[arg(long)]
     pub create_namespace: bool,
+    /// Go back to the revision before when this one fails; a first one is deleted
+    #[arg(long, alias = "atomic", conflicts_with = "no_wait")]
+    pub rollback_on_failure: bool,
     /// Show what would change, as `diff` does
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t = DryRun::None, default_missing_value = "server",
+          hide_possible_values = true, hide_default_value = true, value_name = "WHERE")]
+    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub record: Record,
+    /// Labels of the record, as in `team=models,stage=test`; `stage=null` takes one away
+    #[arg(short = 'l', long, value_name = "LABELS", value_delimiter = ',', help_heading = "Record")]
+    pub labels: Vec<String>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Rollback {
+    /// Release name
+    pub name: String,
+    /// Number of the revision to go back to [default: the newest before the last that was live]
+    pub revision: Option<u64>,
+    /// Do not wait: route by what is settled now, and say what remains
     #[arg(long)]
-    pub dry_run: bool,
+    pub no_wait: bool,
+    /// How long requests may still come to a version after the route has left it
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    pub drain: Duration,
+    /// How long a status must stay as it is where nothing proves that a version is settled
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    pub settle: Duration,
+    /// Let a live release lose its route, when the revision has none
+    #[arg(long)]
+    pub remove_route: bool,
+    /// Take fields that other field managers own
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// How long the command may take, as in `5m0s` [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = connect::duration)]
+    pub timeout: Option<Duration>,
+    /// Show what would change, as `diff` does
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t = DryRun::None, default_missing_value = "server",
+          hide_possible_values = true, hide_default_value = true, value_name = "WHERE")]
+    pub dry_run: DryRun,
     #[command(flatten)]
     pub record: Record,
     /// Form of the report
@@ -95,6 +142,9 @@ pub(in crate::cli) struct Status {
 pub(in crate::cli) struct Delete {
     /// Release name
     pub name: String,
+    /// A release that is not there is deleted already
+    #[arg(long)]
+    pub ignore_not_found: bool,
     /// How long to wait until everything is gone, as in `5m0s`; the drain comes on top
     #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = connect::duration)]
     pub timeout: Duration,
@@ -121,6 +171,24 @@ pub(in crate::cli) struct Delete {
     pub output: DiffOutput,
 }
 
+impl Delete {
+    /// The deletion of a release that did not come about.
+    pub fn of(name: &str, timeout: Duration, drain: Duration, take_lock: bool) -> Delete {
+        Delete {
+            name: name.to_owned(),
+            ignore_not_found: true,
+            timeout,
+            drain,
+            no_wait: false,
+            dry_run: false,
+            keep_history: false,
+            description: None,
+            take_lock,
+            output: DiffOutput::Text,
+        }
+    }
+}
+
 /// What `diff` and `apply` are about.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Change {
@@ -129,8 +197,16 @@ pub(in crate::cli) struct Change {
     /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
     #[arg(hide = true)]
     pub chart: Option<String>,
+    /// Version of the chart: decides the default of `iter8Version`
+    #[arg(long = "version", hide = true, value_name = "VERSION")]
+    pub chart_version: Option<String>,
+    /// Where Helm would fetch the chart; not contacted
+    #[arg(long, hide = true, value_name = "URL")]
+    pub repo: Option<String>,
     #[command(flatten)]
     pub sources: Sources,
+    #[command(flatten)]
+    pub reuse: Reusing,
     /// Who writes the route
     #[arg(long, value_enum, default_value_t = Writer::Auto, value_name = "WHO")]
     pub routing: Writer,
@@ -148,6 +224,40 @@ pub(in crate::cli) struct Change {
     pub timeout: Option<Duration>,
 }
 
+/// Whether the values of the last revision hold where nothing else is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Values")]
+pub(in crate::cli) struct Reusing {
+    /// Put the values over those of the last revision, and over the defaults that it had
+    #[arg(long)]
+    pub reuse_values: bool,
+    /// Put the values over those of the last revision, and over the defaults of today
+    #[arg(long)]
+    pub reset_then_reuse_values: bool,
+    /// Take the values alone, whatever else is said
+    #[arg(long)]
+    pub reset_values: bool,
+}
+
+/// Over what values are put, beside those of the last revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Reuse {
+    OverOldDefaults,
+    OverNewDefaults,
+}
+
+impl Reusing {
+    /// Which of them holds: of several the one that Helm takes.
+    pub fn which(&self) -> Option<Reuse> {
+        match self {
+            Reusing { reset_values: true, .. } => None,
+            Reusing { reuse_values: true, .. } => Some(Reuse::OverOldDefaults),
+            Reusing { reset_then_reuse_values: true, .. } => Some(Reuse::OverNewDefaults),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Writer {
     /// r8 and, for the Iter8 controller, a routemap; a route of the controller's is left to it
@@ -160,8 +270,18 @@ pub(in crate::cli) enum Writer {
     Route,
 }
 
+/// Whether a change is only shown: Helm's words; r8 asks the API server in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DryRun {
+    #[value(alias = "false")]
+    None,
+    #[value(aliases = ["client", "true"])]
+    Server,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DiffOutput {
+    #[value(alias = "table")]
     Text,
     Json,
 }

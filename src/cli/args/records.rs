@@ -138,7 +138,7 @@ pub(in crate::cli) enum RecordOutput {
 }
 
 /// What is kept of an apply.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Record")]
 pub(in crate::cli) struct Record {
     /// Keep at most so many revisions; 0 keeps all [default: HELM_MAX_HISTORY, 10]

@@ -8,6 +8,7 @@ mod life;
 mod lost;
 mod recorded;
 mod refusals;
+mod rollback;
 mod together;
 mod waiting;
 

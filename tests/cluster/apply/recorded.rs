@@ -9,7 +9,7 @@ fn release(image: &str) -> String {
 }
 
 /// What `r8 history` says: number, status and description of each revision.
-fn history(cluster: &Cluster, namespace: &Namespace) -> Vec<(u64, String, String)> {
+pub fn history(cluster: &Cluster, namespace: &Namespace) -> Vec<(u64, String, String)> {
     let output = cluster.r8().args(["history", "shop", "-n", &namespace.name, "-o", "json"]).output().unwrap();
     let all: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -19,7 +19,7 @@ fn history(cluster: &Cluster, namespace: &Namespace) -> Vec<(u64, String, String
     all.as_array().unwrap().iter().map(one).collect()
 }
 
-fn said(number: u64, status: &str, description: &str) -> (u64, String, String) {
+pub fn said(number: u64, status: &str, description: &str) -> (u64, String, String) {
     (number, status.to_owned(), description.to_owned())
 }
 

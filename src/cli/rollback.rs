@@ -1,0 +1,51 @@
+//! `rollback`: makes a release what one of its revisions was, by the way of `apply`.
+
+use super::aim::Aim;
+use super::args::{self, DiffOutput, DryRun, Global};
+use super::failure::Failure;
+use super::report::Report;
+use super::request::World;
+use super::work::{Order, carry_out};
+use super::{Done, apply, diff, live};
+use crate::plan::Goal;
+
+/// Runs the command; gives what is to be printed on stdout, and the exit code.
+pub(super) fn run(
+    args: &args::Rollback,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let release = live::release(&args.name, global, world)?;
+    // Helm takes 0 for the one before.
+    let wanted = args.revision.filter(|number| *number > 0);
+    let default = Goal::default();
+    let goal = Goal {
+        wait: !args.no_wait,
+        timeout: args.timeout.unwrap_or(default.timeout),
+        drain: args.drain,
+        settle: args.settle,
+        remove_route: args.remove_route,
+        force_conflicts: args.force_conflicts,
+        ..default
+    };
+    let (aim, json) = (Aim::Back(wanted), args.output == DiffOutput::Json);
+    if args.dry_run != DryRun::None {
+        let show = diff::Show { unified: 3, json, exit_code: false };
+        return diff::show(&release, &aim, &goal, global, &show, world, report);
+    }
+    let number = wanted.map(|number| format!("{number} ")).unwrap_or_default();
+    let again = format!("r8 rollback {} {number}-n {}", release.name, release.namespace);
+    let order = Order {
+        kind: "Rollback",
+        release,
+        aim,
+        goal,
+        record: &args.record,
+        labels: Vec::new(),
+        create_namespace: false,
+        again,
+    };
+    let ended = carry_out(&order, global, world, report)?;
+    apply::finish(&order, ended, false, json, global, world, report)
+}
