@@ -15,7 +15,7 @@ use crate::shop::{printed, told};
 
 /// Which Helm.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Helm {
+pub enum Helm {
     Three,
     Four,
 }
@@ -33,15 +33,15 @@ impl Helm {
 }
 
 /// The programs that are compared, on one driver and in one namespace.
-struct Both<'a> {
-    helm: Helm,
-    cluster: &'a Cluster,
-    namespace: &'a Namespace,
-    driver: &'a str,
+pub struct Both<'a> {
+    pub helm: Helm,
+    pub cluster: &'a Cluster,
+    pub namespace: &'a Namespace,
+    pub driver: &'a str,
 }
 
 impl Both<'_> {
-    fn run(&self, mut command: Command, args: &[&str]) -> Output {
+    pub fn run(&self, mut command: Command, args: &[&str]) -> Output {
         command.args(args).args(["-n", &self.namespace.name]).env("HELM_DRIVER", self.driver).env("TZ", "UTC");
         command.output().unwrap()
     }
@@ -50,7 +50,7 @@ impl Both<'_> {
         self.run(self.cluster.command(self.helm.program()), args)
     }
 
-    fn helm(&self, args: &[&str]) -> String {
+    pub fn helm(&self, args: &[&str]) -> String {
         let output = self.try_helm(args);
         assert!(output.status.success(), "helm {args:?}: {}", told(&output));
         printed(&output)
@@ -70,7 +70,7 @@ impl Both<'_> {
     }
 
     /// Both print the same JSON.
-    fn same_json(&self, args: &[&str]) -> Value {
+    pub fn same_json(&self, args: &[&str]) -> Value {
         let args = [args, &["-o", "json"]].concat();
         let [own, helms] = [self.r8(&args), self.helm(&args)].map(|text| serde_json::from_str::<Value>(&text).unwrap());
         assert_eq!(own, helms, "{args:?}");

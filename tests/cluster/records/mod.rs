@@ -4,6 +4,7 @@ mod commands;
 mod helm;
 mod lock;
 mod store;
+mod takeover;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

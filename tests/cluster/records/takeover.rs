@@ -1,0 +1,158 @@
+//! A release of the Iter8 chart goes from the real Helm to r8 and back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::helm::{Both, Helm};
+use super::*;
+use crate::harness::{Ask, Recorder, Rules, assert_traffic_rules, control_plane};
+use crate::parts::wanted;
+use crate::shop::{printed, told};
+
+/// The values of a release `shop` with these images and weights.
+fn values(versions: &[(&str, u32)]) -> String {
+    let entry = |(image, weight): &(&str, u32)| format!("  - {{image: 'shop:{image}', weight: {weight}}}\n");
+    let versions: String = versions.iter().map(entry).collect();
+    format!(
+        "environment: deployment-istio\napplication:\n  metadata: {{name: shop}}\n  strategy: blue-green\n  versions:\n{versions}"
+    )
+}
+
+/// A folder of the target directory for this test.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("takeover").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("templates")).unwrap();
+    folder
+}
+
+/// The Iter8 chart as far as a release of it goes: its name, and its objects for these values, which are r8's without what
+/// r8 does better than the chart: the namespace of the weight configurations (`spec/chart.md` of the Iter8 chart, Q10).
+fn chart(both: &Both<'_>, folder: &Path, version: &str, values: &Path) {
+    let text = values.to_str().unwrap();
+    let rendered = both.r8_says(&["render", "shop", "--routing", "routemap", "-f", text]);
+    let home = format!("  namespace: {}\n", both.namespace.name);
+    let documents = rendered.split("---\n").map(|document| match document.contains("-weight-config\n") {
+        true => document.replace(&home, ""),
+        false => document.to_owned(),
+    });
+    let text: String = documents.collect::<Vec<_>>().join("---\n");
+    let text: String =
+        text.lines().filter(|line| !line.starts_with("# Source:")).map(|line| format!("{line}\n")).collect();
+    fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: release\nversion: {version}\n")).unwrap();
+    fs::write(folder.join("objects.yaml"), text).unwrap();
+    fs::write(folder.join("templates/objects.yaml"), "{{ .Files.Get \"objects.yaml\" }}").unwrap();
+}
+
+const HISTORY: [&str; 4] = ["history", "shop", "-o", "json"];
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+const FAST: [&str; 6] = ["--drain", "1s", "--settle", "1s", "--timeout", "90s"];
+
+#[tokio::test]
+async fn a_release_goes_from_helm_to_r8_and_back() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    for helm in [Helm::Four, Helm::Three] {
+        let namespace = cluster.namespace("takeover", &[Ask::Ready]).await;
+        let both = Both { helm, cluster, namespace: &namespace, driver: "secret" };
+        let folder = folder(&format!("{helm:?}"));
+        let (one, two) = (folder.join("one.yaml"), folder.join("two.yaml"));
+        fs::write(&one, values(&[("one", 50), ("two", 50)])).unwrap();
+        fs::write(&two, values(&[("one", 30), ("two", 70)])).unwrap();
+        let [first, second] = [&one, &two].map(|path| path.to_str().unwrap());
+        let release = folder.to_str().unwrap();
+        chart(&both, &folder, "0.18.5", &one);
+        both.helm(&["install", "shop", release, "-f", first]);
+        let created = |object: &Value| object["metadata"]["uid"].to_string();
+        let deployment = namespace.get("Deployment", "shop-0").await.unwrap();
+
+        // What Helm made is the release's: no conflict, no foreign owner, only what the chart leaves out.
+        let shown = both.r8_says(&["diff", "shop", "-f", first]);
+        assert!(!shown.contains("\n! "), "{shown}");
+        let took = both.r8_says(&[&["apply", "shop", "-f", second][..], &FAST].concat());
+        assert!(took.starts_with("shop-0  – → 30%\nshop-1  – → 70%\n"), "{took}");
+        let after = namespace.get("Deployment", "shop-0").await.unwrap();
+        assert_eq!((created(&after), &after["metadata"]["generation"]), (created(&deployment), &1.into()));
+        // Helm 3's records and r8's are one history.
+        both.same_json(&["history", "shop"]);
+        assert!(both.r8_says(&["diff", "shop", "-f", second]).starts_with("shop-0  30%\nshop-1  70%\n\nno changes: "));
+
+        // Back to the chart: the live route stays.
+        let recorder = Recorder::start(cluster, &namespace.name);
+        let uid = created(&namespace.get("VirtualService", "shop").await.unwrap());
+        both.helm(&["rollback", "shop", "1"]);
+        chart(&both, &folder, "0.18.6", &two);
+        both.helm(&["upgrade", "shop", release, "-f", second]);
+        assert_eq!(created(&namespace.get("VirtualService", "shop").await.unwrap()), uid);
+
+        // And r8 goes back to a revision of Helm's, by its own rules.
+        let back = both.r8_says(&[&["rollback", "shop", "1"][..], &FAST].concat());
+        assert!(back.starts_with("shop-0  30% → 50%\nshop-1  70% → 50%\n"), "{back}");
+        let [mut history, helms] = [both.r8_says(&HISTORY), both.helm(&HISTORY)].map(|text| json_of(&text));
+        if helm == Helm::Three {
+            // It does not know which revision was gone back to.
+            history
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|one| drop(one.as_object_mut().unwrap().remove("rollback_revision")));
+        }
+        assert_eq!(history, helms);
+        let all: Vec<(&str, &str)> = history
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["status"].as_str().unwrap(), one["description"].as_str().unwrap()))
+            .collect();
+        assert_eq!(all.last(), Some(&("deployed", "Rollback to 1")));
+        assert_eq!(all.iter().filter(|one| one.0 == "deployed").count(), 1);
+        assert_eq!(all.len(), 5);
+        assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+        // Helm goes back to a revision of r8's: its objects and its route.
+        both.helm(&["rollback", "shop", "2"]);
+        let route = namespace.get("VirtualService", "shop").await.unwrap();
+        assert_eq!(route["spec"]["http"][0]["route"][0]["weight"], 30);
+        both.helm(&["uninstall", "shop"]);
+        assert_eq!(namespace.get("VirtualService", "shop").await, None);
+        assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test]
+async fn ten_revisions_of_each_are_one_history() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    let namespace = cluster.namespace("interleaved", &[Ask::Ready]).await;
+    let both = Both { helm: Helm::Four, cluster, namespace: &namespace, driver: "secret" };
+    let folder = folder("interleaved");
+    let file = folder.join("values.yaml");
+    let (path, release) = (file.to_str().unwrap(), folder.to_str().unwrap());
+    for number in 1..=10_u32 {
+        fs::write(&file, values(&[("one", 50), ("two", number)])).unwrap();
+        both.r8_says(&[&["apply", "shop", "--history-max", "0", "-f", path][..], &FAST].concat());
+        fs::write(&file, values(&[("one", 50), ("two", 100 + number)])).unwrap();
+        chart(&both, &folder, &format!("0.18.{number}"), &file);
+        both.helm(&["upgrade", "shop", release, "--history-max", "0", "--force-conflicts", "-f", path]);
+    }
+    let history = both.same_json(&["history", "shop"]);
+    let charts: Vec<&str> = history.as_array().unwrap().iter().map(|one| one["chart"].as_str().unwrap()).collect();
+    assert_eq!(charts.len(), 20);
+    let own = format!("r8-{}", env!("CARGO_PKG_VERSION"));
+    for (at, chart) in charts.iter().enumerate() {
+        let expected = if at % 2 == 0 { own.clone() } else { format!("release-0.18.{}", at / 2 + 1) };
+        assert_eq!(*chart, expected);
+    }
+    assert!(history.as_array().unwrap().iter().rev().skip(1).all(|one| one["status"] == "superseded"));
+    both.same_json(&["list"]);
+}
+
+impl Both<'_> {
+    /// What r8 prints, whatever it says beside it.
+    fn r8_says(&self, args: &[&str]) -> String {
+        let output = self.run(self.cluster.r8(), args);
+        assert!(output.status.success(), "r8 {args:?}: {}", told(&output));
+        printed(&output)
+    }
+}
