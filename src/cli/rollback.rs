@@ -9,6 +9,9 @@ use super::work::{Order, carry_out};
 use super::{Done, apply, diff, live};
 use crate::plan::Goal;
 
+/// The longest description of a rollback that Helm takes, in characters (`pkg/action/rollback.go`, `MaxDescriptionLength`).
+const LONGEST: usize = 256;
+
 /// Runs the command; gives what is to be printed on stdout, and the exit code.
 pub(super) fn run(
     args: &args::Rollback,
@@ -29,6 +32,10 @@ pub(super) fn run(
         force_conflicts: args.force_conflicts,
         ..default
     };
+    if let Some(text) = args.record.description.as_ref().filter(|text| text.chars().count() > LONGEST) {
+        let text = format!("`--description` has {} characters, and Helm takes at most {LONGEST}", text.chars().count());
+        return Err(Failure::usage(text, "shorten it"));
+    }
     let (aim, json) = (Aim::Back(wanted), args.output == DiffOutput::Json);
     if args.dry_run != DryRun::None {
         let show = diff::Show { unified: 3, json, exit_code: false };

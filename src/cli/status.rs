@@ -1,11 +1,11 @@
 //! `status`: what is live of a release, read from the cluster alone.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod shown;
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::args::{self, DiffOutput, Global};
@@ -14,11 +14,13 @@ use super::live::{self, Missed};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, secret};
+use super::{Done, connect, records, secret};
+use crate::cluster::records::{Records, RecordsError};
 use crate::cluster::{Cause, Cluster, News, Watch};
-use crate::manifest::ObjectKey;
-use crate::plan::{Found, Release, RouteStatus, Status, VersionStatus, Writer, status};
+use crate::plan::{Found, Release, Status, VersionStatus, Writer, status};
 use crate::readiness::Settled;
+use crate::record::Revision;
+use shown::{Printer, document, heading, now, reason, revision, table};
 
 /// Exit codes beside those of [`Failure`].
 const NOT_READY: u8 = 4;
@@ -29,9 +31,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_secs(600);
 /// Long enough for whoever watches until it is interrupted.
 const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// The columns of the table.
-const HEAD: [&str; 7] = ["VERSION", "WEIGHT", "SHARE", "SERVING", "SETTLED", "AGE", "MODEL"];
 
 /// How looking ended.
 enum End {
@@ -53,6 +52,7 @@ pub(super) fn run(
 ) -> Result<Done, Failure> {
     let release = live::release(&args.name, global, world)?;
     let access = connect::access(global, world.variable);
+    let driver = records::driver(world)?;
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
     let limit = match (args.wait, args.watch) {
@@ -65,12 +65,15 @@ pub(super) fn run(
         let (start, end) = (Instant::now(), Instant::now() + limit);
         let mut stop = connect::stop();
         let cluster = Cluster::connect(&access, &say, end + LOOK, &stop).await?;
-        let mut watch = Watch::new(&cluster, &release).await?;
-        if watch.found().is_empty() {
+        let records = cluster.records(driver);
+        let (watch, mut last) = join(Watch::new(&cluster, &release), last(&records, &release)).await;
+        let mut watch = watch?;
+        let is_recorded = matches!(&last, Ok(Some(_))) && !args.wait && !args.watch;
+        if watch.found().is_empty() && !is_recorded {
             return Err(Missed::Nothing(Box::new(watch.found().clone())));
         }
         if !args.wait && !args.watch {
-            return Ok((End::Done, watch.found().clone(), start.elapsed()));
+            return Ok((End::Done, watch.found().clone(), last, start.elapsed()));
         }
         let mut settling = Settling { since: BTreeMap::new(), settle: args.settle };
         let mut printer = args.watch.then(|| Printer::new(args.output, release.clone()));
@@ -79,7 +82,7 @@ pub(super) fn run(
             if let Some(printer) = &mut printer
                 && let Err(error) = printer.print(&status, watch.found(), world.out)
             {
-                return Ok((End::Unwritten(error), watch.found().clone(), start.elapsed()));
+                return Ok((End::Unwritten(error), watch.found().clone(), last, start.elapsed()));
             }
             let now = Instant::now();
             let (late, next) = settling.late(&status, now);
@@ -94,7 +97,9 @@ pub(super) fn run(
                 None
             };
             if let Some(ended) = ended {
-                return Ok((ended, watch.found().clone(), start.elapsed()));
+                // Another run may have ended meanwhile.
+                last = self::last(&records, &release).await;
+                return Ok((ended, watch.found().clone(), last, start.elapsed()));
             }
             watch.changed(next.unwrap_or(end).min(end), &mut stop).await?;
             if watch.found().is_empty() {
@@ -104,8 +109,12 @@ pub(super) fn run(
     });
     progress.end();
     drop(runtime);
-    let (ended, found, took) = ended.map_err(|missed| missed.failure(&release))?;
+    let (ended, found, last, took) = ended.map_err(|missed| missed.failure(&release))?;
     live::remark(&found, report);
+    let last = last.unwrap_or_else(|error| {
+        records::warn(&[error], report);
+        None
+    });
     let code = match &ended {
         End::Done => 0,
         End::NotReady(late) => {
@@ -123,17 +132,30 @@ pub(super) fn run(
     }
     let status = status(&found);
     match args.output {
-        DiffOutput::Json => {
-            Ok(Done { text: format!("{:#}\n", secret::masked(document(&status, &found, &release))), code })
-        }
+        DiffOutput::Json => Ok(Done {
+            text: format!("{:#}\n", secret::masked(document(&status, &found, &release, last.as_ref()))),
+            code,
+        }),
         DiffOutput::Text => {
-            let text = format!("{}\n{}", heading(&status), table(&status.versions, now(), &mut Vec::new()));
+            let last = last.as_ref().map(revision).unwrap_or_default();
+            if found.is_empty() {
+                return Ok(Done { text: format!("{last}nothing of it is in the cluster\n"), code });
+            }
+            let versions = table(&status.versions, now(), &mut Vec::new());
+            let text = format!("{last}{}\n{versions}", heading(&status));
             if !status.route.as_ref().is_some_and(|route| route.writer == Writer::Controller) {
                 report.message("note", "r8 is no controller: after `apply` ends it moves no traffic", None);
             }
             Ok(Done { text, code })
         }
     }
+}
+
+/// The newest revision of the release; none where it has no record.
+async fn last(records: &Records<'_>, release: &Release) -> Result<Option<Revision>, RecordsError> {
+    let known = records.history(release).await?;
+    let Some(newest) = known.last() else { return Ok(None) };
+    Ok(records.read(release, newest.entry.number).await?.map(|kept| kept.revision))
 }
 
 /// Since when versions have looked as they do, for what nothing can prove.
@@ -200,238 +222,5 @@ fn not_ready(status: &Status, late: &[(usize, Vec<Cause>)], took: Duration, repo
         for cause in causes {
             report.event(&format!("  {}: {}", cause.about, cause.text));
         }
-    }
-}
-
-fn reason(health: &crate::readiness::Health) -> &str {
-    if health.why.is_empty() { "its status does not prove it" } else { &health.why }
-}
-
-/// Who writes the route.
-fn heading(status: &Status) -> String {
-    let mut out = match &status.route {
-        None => "route: none, nobody writes one\n".to_owned(),
-        Some(RouteStatus { key, writer, not_in_force }) => {
-            let writer = match writer {
-                Writer::R8 => "r8".to_owned(),
-                Writer::Controller => "the Iter8 controller".to_owned(),
-                Writer::Other(manager) => format!("`{manager}`, neither r8 nor the Iter8 controller"),
-            };
-            let mut line = format!("route: {key}, written by {writer}\n");
-            if let Some(why) = not_in_force {
-                let _ = writeln!(line, "not in force: {why}");
-            }
-            line
-        }
-    };
-    if let Some(key) = &status.routemap {
-        let _ = writeln!(out, "routemap: {key}");
-    }
-    out
-}
-
-fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    let health = &version.health;
-    let settled = match (&health.failed, health.settled) {
-        (Some(why), _) => format!("failed: {why}"),
-        (None, Settled::Yes) => "yes".to_owned(),
-        (None, Settled::Unproven) => "unproven".to_owned(),
-        (None, Settled::No) => format!("no: {}", reason(health)),
-    };
-    let age = version.created.as_deref().and_then(seconds).map(|created| age(now - created));
-    [
-        version.name.clone(),
-        or_none(version.weight.map(|weight| weight.to_string())),
-        or_none(version.share.map(|share| share.to_string())),
-        if health.serving { "yes" } else { "no" }.to_owned(),
-        // One line each, whatever a controller writes.
-        settled.split_whitespace().collect::<Vec<_>>().join(" "),
-        or_none(age),
-        or_none(version.model.clone()),
-    ]
-}
-
-/// The rows of a table below each other, with its head when `widths` is empty; a later part keeps the widths.
-fn table(versions: &[VersionStatus], now: i64, widths: &mut Vec<usize>) -> String {
-    let head = widths.is_empty().then(|| HEAD.map(str::to_owned));
-    let rows: Vec<[String; 7]> = head.into_iter().chain(versions.iter().map(|version| cells(version, now))).collect();
-    widths.resize(HEAD.len(), 0);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths.iter()) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
-}
-
-/// Prints what has changed, for `--watch`.
-struct Printer {
-    output: DiffOutput,
-    release: Release,
-    widths: Vec<usize>,
-    heading: String,
-    told: BTreeMap<String, String>,
-    document: String,
-}
-
-impl Printer {
-    fn new(output: DiffOutput, release: Release) -> Printer {
-        let (widths, heading, told, document) = (Vec::new(), String::new(), BTreeMap::new(), String::new());
-        Printer { output, release, widths, heading, told, document }
-    }
-
-    /// A line for each version that has changed, or the whole document where programs read it.
-    fn print(&mut self, status: &Status, found: &Found, out: &mut dyn Write) -> std::io::Result<()> {
-        let text = match self.output {
-            DiffOutput::Json => self.document(status, found),
-            DiffOutput::Text => self.lines(status),
-        };
-        if text.is_empty() {
-            return Ok(());
-        }
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())
-    }
-
-    fn document(&mut self, status: &Status, found: &Found) -> String {
-        let document = format!("{}\n", secret::masked(document(status, found, &self.release)));
-        if document == self.document {
-            return String::new();
-        }
-        self.document.clone_from(&document);
-        document
-    }
-
-    fn lines(&mut self, status: &Status) -> String {
-        let mut out = String::new();
-        let heading = heading(status);
-        if heading != self.heading {
-            out.push_str(&heading);
-            self.heading = heading;
-        }
-        let mut changed: Vec<VersionStatus> = Vec::new();
-        for version in &status.versions {
-            // All but the age.
-            let looks = cells(version, 0).join("\t");
-            if self.told.get(&version.name) != Some(&looks) {
-                self.told.insert(version.name.clone(), looks);
-                changed.push(version.clone());
-            }
-        }
-        let gone: Vec<String> = self
-            .told
-            .keys()
-            .filter(|name| status.versions.iter().all(|version| version.name != **name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.told.remove(&name);
-            let _ = writeln!(out, "{name}  is gone");
-        }
-        if !changed.is_empty() {
-            out.push_str(&table(&changed, now(), &mut self.widths));
-        }
-        out
-    }
-}
-
-/// The status for programs; `apiVersion` changes when its meaning does.
-fn document(status: &Status, found: &Found, release: &Release) -> Value {
-    let object =
-        |key: &ObjectKey| json!({"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name});
-    let route = status.route.as_ref().map(|route| {
-        let mut document = object(&route.key);
-        document["writer"] = match &route.writer {
-            Writer::R8 => "r8".into(),
-            Writer::Controller => "iter8-controller".into(),
-            Writer::Other(manager) => manager.as_str().into(),
-        };
-        document["inForce"] = route.not_in_force.is_none().into();
-        document["why"] = route.not_in_force.as_deref().into();
-        document
-    });
-    let versions: Vec<Value> = status
-        .versions
-        .iter()
-        .map(|version| {
-            let health = &version.health;
-            json!({
-                "name": version.name, "index": version.index, "weight": version.weight, "wanted": version.wanted,
-                "share": version.share.map(|share| share.to_string()), "serving": health.serving,
-                "settled": health.settled == Settled::Yes, "unproven": health.settled == Settled::Unproven,
-                "failed": health.failed, "why": health.why, "createdAt": version.created, "model": version.model,
-                "objects": version.objects.iter().map(object).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "apiVersion": "r8/v1", "kind": "Status",
-        "release": {"name": release.name, "namespace": release.namespace},
-        "route": route, "routemap": status.routemap.as_ref().map(object), "versions": versions,
-        "unlisted": found.unlisted,
-    })
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Seconds since 1970 of a time as the API server writes it: `2024-01-02T03:04:05Z`.
-fn seconds(time: &str) -> Option<i64> {
-    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    // Days from March on, so that a leap day is the last of its year.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 719_469;
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
-/// An age as kubectl writes it: the larger the coarser.
-fn age(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let with = |whole: i64, unit: &str, rest: i64, small: &str| match rest {
-        0 => format!("{whole}{unit}"),
-        rest => format!("{whole}{unit}{rest}{small}"),
-    };
-    match seconds {
-        0..=119 => format!("{seconds}s"),
-        120..=599 => with(minutes, "m", seconds % 60, "s"),
-        600..=10_799 => format!("{minutes}m"),
-        10_800..=28_799 => with(hours, "h", minutes % 60, "m"),
-        28_800..=172_799 => format!("{hours}h"),
-        172_800..=691_199 => with(days, "d", hours % 24, "h"),
-        _ => format!("{days}d"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_of_the_api_server_are_seconds_since_1970() {
-        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(seconds("2000-02-29T12:00:01Z"), Some(951_825_601));
-        assert_eq!(seconds("2024-01-02T03:04:05Z"), Some(1_704_164_645));
-        assert_eq!(seconds("soon"), None);
-    }
-
-    #[test]
-    fn ages_are_written_as_kubectl_writes_them() {
-        let text = [0, 119, 120, 150, 599, 600, 10_799, 10_800, 11_100, 172_799, 172_800, 176_400, 691_200].map(age);
-        let expected = ["0s", "119s", "2m", "2m30s", "9m59s", "10m", "179m", "3h", "3h5m", "47h", "2d", "2d1h", "8d"];
-        assert_eq!(text, expected);
-        assert_eq!(age(-5), "0s");
     }
 }

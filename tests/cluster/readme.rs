@@ -32,7 +32,7 @@ fn run(cluster: &Cluster, namespace: &Namespace, command: &str) -> String {
     let words = arguments.split(' ').map(|word| if word == "models" { &namespace.name } else { word });
     let mut r8: Command = cluster.r8();
     r8.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if arguments.starts_with("apply ") {
+    if arguments.starts_with("apply ") || arguments.starts_with("rollback ") {
         r8.args(["--drain", "1s", "--settle", "1s"]);
     }
     let output = r8.output().unwrap();
@@ -50,6 +50,11 @@ fn even(line: &str) -> String {
     let mut cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
     if cells.len() == 7 && cells[0] != "VERSION" {
         cells[5] = "3m";
+    }
+    if line.starts_with("revision: ")
+        && let (Some(begin), Some(end)) = (line.find(" 20"), line.find(" with "))
+    {
+        return format!("{}{}", &line[..begin], &line[end..]);
     }
     cells.join("  ").replace("unproven", "yes").replace(", as far as its status tells", "")
 }

@@ -50,6 +50,27 @@ fn rows(table: &str) -> Vec<String> {
     rows.map(without_age).collect()
 }
 
+/// The first line, and all others.
+fn first_line(text: &str) -> (String, String) {
+    let (first, rest) = text.split_once('\n').expect("there is more than one");
+    (first.to_owned(), rest.to_owned())
+}
+
+#[tokio::test]
+async fn what_is_gone_and_whose_records_were_kept_is_shown_by_them() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = shop(cluster, "gone", "deployment").await;
+    let deleted = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--keep-history"]);
+    assert_eq!(deleted.status.code(), Some(0), "{}", told(&deleted));
+    let output = r8(&mut cluster.r8(), &namespace, &["status", "shop"]);
+    let (revision, rest) = first_line(&printed(&output));
+    assert!(revision.ends_with(": Uninstallation complete") && revision.contains(", uninstalled "), "{revision}");
+    assert_eq!(rest, "nothing of it is in the cluster\n");
+    let output = r8(&mut cluster.r8(), &namespace, &["status", "shop", "-o", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&document["revision"]["number"], &document["revision"]["status"]), (&1.into(), &"uninstalled".into()));
+}
+
 #[tokio::test]
 async fn a_release_is_shown_in_every_environment_without_its_values() {
     let Some(cluster) = control_plane() else { return };
@@ -61,7 +82,12 @@ async fn a_release_is_shown_in_every_environment_without_its_values() {
             (if environment == "deployment-gtw" { "HTTPRoute" } else { "VirtualService" }, &namespace.name);
         let heading =
             format!("route: {kind} {name}/shop, written by r8\nroutemap: ConfigMap {name}/shop-routemap\n\nVERSION ");
-        assert!(printed(&output).starts_with(&heading), "{}", printed(&output));
+        let (revision, rest) = first_line(&printed(&output));
+        assert!(
+            revision.starts_with("revision: 1, deployed 2") && revision.ends_with(": Install complete"),
+            "{revision}"
+        );
+        assert!(rest.starts_with(&heading), "{}", printed(&output));
         let model = |number: u8| {
             if environment.starts_with("deployment") {
                 format!("shop:{number}")
@@ -88,7 +114,7 @@ async fn without_a_route_there_are_versions_all_the_same() {
     let Some(cluster) = control_plane() else { return };
     let namespace = shop(cluster, "unrouted", "deployment").await;
     let output = r8(&mut cluster.r8(), &namespace, &["status", "shop", "--wait"]);
-    assert!(printed(&output).starts_with("route: none, nobody writes one\n"), "{}", printed(&output));
+    assert!(first_line(&printed(&output)).1.starts_with("route: none, nobody writes one\n"), "{}", printed(&output));
     let expected = ["shop-0 | – | – | yes | yes | shop:1", "shop-1 | – | – | yes | yes | shop:2"];
     assert_eq!(rows(&printed(&output))[1..], expected.map(|row| row.to_owned()), "{}", told(&output));
 }
@@ -100,7 +126,7 @@ async fn without_a_routemap_the_route_says_who_gets_what() {
     apply(cluster, &namespace, &["--routing", "route"], &values("deployment-istio"));
     let output = r8(&mut cluster.r8(), &namespace, &["status", "shop"]);
     let heading = format!("route: VirtualService {}/shop, written by r8\n\nVERSION ", namespace.name);
-    assert!(printed(&output).starts_with(&heading), "{}", printed(&output));
+    assert!(first_line(&printed(&output)).1.starts_with(&heading), "{}", printed(&output));
     let expected = ["shop-0 | – | 30% | yes | yes | shop:1", "shop-1 | – | 70% | yes | yes | shop:2"];
     assert_eq!(rows(&printed(&output))[1..], expected.map(|row| row.to_owned()));
 }
@@ -142,7 +168,8 @@ async fn programs_get_the_status_as_a_document() {
         assert!(created.as_str().unwrap().ends_with('Z'), "{created}");
     }
     let expected = json!({
-        "apiVersion": "r8/v1", "kind": "Status", "release": {"name": "shop", "namespace": name}, "route": null,
+        "apiVersion": "r8/v1", "kind": "Status", "release": {"name": "shop", "namespace": name}, "revision": null,
+        "route": null,
         "routemap": object("", "ConfigMap", "shop-routemap"), "versions": [version(0, 30), version(1, 70)],
         "unlisted": [],
     });
@@ -264,7 +291,7 @@ async fn a_watch_for_programs_prints_a_document_a_line() {
 async fn who_writes_the_route_is_said() {
     let Some(cluster) = control_plane() else { return };
     let namespace = shop(cluster, "writer", "deployment-istio").await;
-    let heading = |output: &std::process::Output| printed(output).lines().next().unwrap_or_default().to_owned();
+    let heading = |output: &std::process::Output| first_line(&first_line(&printed(output)).1).0;
     let route = namespace.get("VirtualService", "shop").await.unwrap();
     let route = json!({"apiVersion": route["apiVersion"], "kind": "VirtualService", "metadata": {"name": "shop"}, "spec": route["spec"]});
     let mut edited = route.clone();

@@ -46,7 +46,7 @@ impl Both<'_> {
         command.output().unwrap()
     }
 
-    fn try_helm(&self, args: &[&str]) -> Output {
+    pub fn try_helm(&self, args: &[&str]) -> Output {
         self.run(self.cluster.command(self.helm.program()), args)
     }
 

@@ -1,11 +1,13 @@
 //! A release of the Iter8 chart goes from the real Helm to r8 and back.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use super::helm::{Both, Helm};
 use super::*;
-use crate::harness::{Ask, Recorder, Rules, assert_traffic_rules, control_plane};
+use crate::harness::{Ask, Fault, Proxy, Recorder, Rules, What, assert_traffic_rules, control_plane};
 use crate::parts::wanted;
 use crate::shop::{printed, told};
 
@@ -146,6 +148,91 @@ async fn ten_revisions_of_each_are_one_history() {
     }
     assert!(history.as_array().unwrap().iter().rev().skip(1).all(|one| one["status"] == "superseded"));
     both.same_json(&["list"]);
+}
+
+/// A run of r8 that a signal has ended at the first write of a Deployment: its record stays pending.
+async fn killed(both: &Both<'_>, values: &Path) {
+    let proxy = Proxy::start(both.cluster, vec![Fault::on("PATCH", "/deployments/", What::Hold).real()]);
+    let mut r8 = proxy.r8();
+    r8.args(["apply", "shop", "-n", &both.namespace.name, "-f", values.to_str().unwrap()]);
+    let mut child = r8.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    proxy.wait_for(|request| request.fault.is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    proxy.release();
+}
+
+#[tokio::test]
+async fn what_one_tool_leaves_when_it_is_killed_the_other_repairs() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    for helm in [Helm::Four, Helm::Three] {
+        let namespace = cluster.namespace("repair", &[Ask::Ready]).await;
+        let both = Both { helm, cluster, namespace: &namespace, driver: "secret" };
+        let folder = folder(&format!("repair-{helm:?}"));
+        let (one, two) = (folder.join("one.yaml"), folder.join("two.yaml"));
+        fs::write(&one, values(&[("one", 50), ("two", 50)])).unwrap();
+        fs::write(&two, values(&[("three", 30), ("two", 70)])).unwrap();
+        let [first, second] = [&one, &two].map(|path| path.to_str().unwrap());
+        both.r8_says(&[&["apply", "shop", "-f", first][..], &FAST].concat());
+
+        // r8 was killed: Helm's way out is its rollback.
+        killed(&both, &two).await;
+        chart(&both, &folder, "0.18.5", &two);
+        let upgrade = both.try_helm(&["upgrade", "shop", folder.to_str().unwrap(), "-f", second]);
+        assert!(
+            told(&upgrade).contains("another operation (install/upgrade/rollback) is in progress"),
+            "{}",
+            told(&upgrade)
+        );
+        both.helm(&["rollback", "shop", "1"]);
+        let deployment = namespace.get("Deployment", "shop-0").await.unwrap();
+        assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "shop:one");
+
+        // Helm was killed: nobody can tell whether it lives, so r8 asks for its lock.
+        with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+            let (kept, _) = records.revisions(&release(&namespace)).await.unwrap();
+            let mut newest = kept.last().unwrap().clone();
+            newest.revision.info.status = Status::PendingUpgrade;
+            records.update(&newest, None, at(0)).await.unwrap();
+        })
+        .await;
+        let refused = both.run(cluster.r8(), &["apply", "shop", "-f", second]);
+        assert_eq!(refused.status.code(), Some(5));
+        assert!(told(&refused).contains("take its lock with `--take-lock`"), "{}", told(&refused));
+        both.r8_says(&[&["apply", "shop", "--take-lock", "-f", second][..], &FAST].concat());
+        let history = json_of(&both.r8_says(&HISTORY));
+        let last = history.as_array().unwrap().last().unwrap();
+        assert_eq!((&last["status"], &last["description"]), (&"deployed".into(), &"Upgrade complete".into()));
+    }
+}
+
+#[tokio::test]
+async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("tutorial", &[Ask::Ready]).await;
+    let r8 = |args: &str, values: Option<&str>| {
+        let mut r8 = cluster.r8();
+        r8.args(args.split(' ')).args(["-n", &namespace.name]).stdin(Stdio::piped());
+        let mut child = r8.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(values.unwrap_or_default().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{args}: {}", told(&output));
+        printed(&output)
+    };
+    let upgrade = "upgrade --install wisdom --repo https://iter8-tools.github.io/iter8 release --version 0.18 -f -";
+    for (step, moved) in [
+        ("initial", "wisdom-0  – → 100%\n\n"),
+        ("values", "wisdom-0  100% → 30%\nwisdom-1  – → 70%\n\n"),
+        ("promote", "wisdom-0  30% → 100%\nwisdom-1  70% → –\n\n"),
+    ] {
+        let file = format!("{}/testdata/tutorial/{step}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let done =
+            r8(&format!("{upgrade} --wait --atomic --create-namespace"), Some(&fs::read_to_string(file).unwrap()));
+        assert!(done.starts_with(moved), "{step}: {done}");
+    }
+    assert_eq!(r8("ls -q", None), "wisdom\n");
+    r8("delete wisdom", None);
+    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
 }
 
 impl Both<'_> {
