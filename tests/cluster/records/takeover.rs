@@ -7,7 +7,10 @@ use std::process::Stdio;
 
 use super::helm::{Both, Helm};
 use super::*;
-use crate::harness::{Ask, Fault, Proxy, Recorder, Rules, What, assert_traffic_rules, control_plane};
+use crate::harness::{
+    Ask, Fault, Iter8, Proxy, Recorder, Rules, What, assert_traffic_rules, cluster_with_controllers, control_plane,
+    eventually,
+};
 use crate::parts::wanted;
 use crate::shop::{printed, told};
 
@@ -33,9 +36,11 @@ fn folder(name: &str) -> PathBuf {
 fn chart(both: &Both<'_>, folder: &Path, version: &str, values: &Path) {
     let text = values.to_str().unwrap();
     let rendered = both.r8_says(&["render", "shop", "--routing", "routemap", "-f", text]);
-    let home = format!("  namespace: {}\n", both.namespace.name);
+    let homeless = |document: &str| -> String {
+        document.lines().filter(|line| !line.starts_with("  namespace: ")).map(|line| format!("{line}\n")).collect()
+    };
     let documents = rendered.split("---\n").map(|document| match document.contains("-weight-config\n") {
-        true => document.replace(&home, ""),
+        true => homeless(document),
         false => document.to_owned(),
     });
     let text: String = documents.collect::<Vec<_>>().join("---\n");
@@ -148,6 +153,70 @@ async fn ten_revisions_of_each_are_one_history() {
     }
     assert!(history.as_array().unwrap().iter().rev().skip(1).all(|one| one["status"] == "superseded"));
     both.same_json(&["list"]);
+}
+
+#[tokio::test]
+async fn weight_configurations_are_moved_to_where_the_controller_looks_for_them() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    let (home, models) = (cluster.namespace("home", &[]).await, cluster.namespace("models", &[Ask::Ready]).await);
+    let both = Both { helm: Helm::Four, cluster, namespace: &home, driver: "secret" };
+    let folder = folder("weights");
+    let file = folder.join("values.yaml");
+    let metadata = format!("metadata: {{name: shop, namespace: {}}}", models.name);
+    fs::write(&file, values(&[("one", 50), ("two", 50)]).replace("metadata: {name: shop}", &metadata)).unwrap();
+    let path = file.to_str().unwrap();
+    chart(&both, &folder, "0.18.5", &file);
+    both.helm(&["install", "shop", folder.to_str().unwrap(), "-f", path]);
+    let names = async |namespace: &Namespace| -> Vec<String> {
+        let all = namespace.list("ConfigMap").await;
+        let names = all.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name.ends_with("-weight-config")).collect()
+    };
+    let both_names = ["shop-0-weight-config", "shop-1-weight-config"];
+    assert_eq!((names(&home).await, names(&models).await), (both_names.map(str::to_owned).to_vec(), Vec::new()));
+    both.r8_says(&[&["apply", "shop", "-f", path][..], &FAST].concat());
+    assert_eq!((names(&home).await, names(&models).await), (Vec::new(), both_names.map(str::to_owned).to_vec()));
+    // Nor does going back to the chart's revision bring the fault back.
+    let again = both.r8_says(&[&["rollback", "shop", "1"][..], &FAST].concat());
+    assert!(again.contains("nothing to change"), "{again}");
+    assert_eq!((names(&home).await, names(&models).await), (Vec::new(), both_names.map(str::to_owned).to_vec()));
+}
+
+#[tokio::test]
+async fn the_controllers_route_of_a_helm_release_is_left_to_it_or_taken_without_a_gap() {
+    let Some(cluster) = cluster_with_controllers().filter(|_| wanted()) else { return };
+    let namespace = cluster.namespace("controlled", &[Ask::Ready]).await;
+    let both = Both { helm: Helm::Four, cluster, namespace: &namespace, driver: "secret" };
+    let _iter8 = Iter8::start(cluster, &namespace.name);
+    let folder = folder("controlled");
+    let file = folder.join("values.yaml");
+    let write =
+        |versions: &[(&str, u32)]| fs::write(&file, format!("iter8Version: v1.1\n{}", values(versions))).unwrap();
+    write(&[("one", 30), ("two", 70)]);
+    let path = file.to_str().unwrap();
+    chart(&both, &folder, "1.1.2", &file);
+    both.helm(&["install", "shop", folder.to_str().unwrap(), "-f", path]);
+    let route = eventually("the controller splits requests", async || {
+        let route = namespace.get("VirtualService", "shop").await?;
+        (route["spec"]["http"][0]["route"].as_array()?.len() == 2).then_some(route)
+    })
+    .await;
+    let uid = |route: &Value| route["metadata"]["uid"].to_string();
+    let recorder = Recorder::start(cluster, &namespace.name);
+    write(&[("one", 60), ("two", 40)]);
+    let left = both.run(cluster.r8(), &[&["apply", "shop", "-f", path][..], &FAST].concat());
+    assert_eq!(left.status.code(), Some(0), "{}", told(&left));
+    assert!(
+        told(&left).contains("note: the live route is the Iter8 controller's and is left to it\n"),
+        "{}",
+        told(&left)
+    );
+    let taken = both.run(cluster.r8(), &[&["apply", "shop", "--routing", "route", "-f", path][..], &FAST].concat());
+    assert_eq!(taken.status.code(), Some(0), "{}", told(&taken));
+    let live = namespace.get("VirtualService", "shop").await.unwrap();
+    assert_eq!((uid(&live), &live["spec"]["http"][0]["route"][0]["weight"]), (uid(&route), &60.into()));
+    assert_eq!(namespace.get("ConfigMap", "shop-routemap").await, None);
+    assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
 }
 
 /// A run of r8 that a signal has ended at the first write of a Deployment: its record stays pending.
