@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::Problem;
-use super::name;
 use super::release::{Application, Object};
 use super::walk::Walk;
+use super::{kserve, name};
 use crate::values::{Node, Origin};
 
 /// The longest name of an object.
@@ -67,18 +67,24 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
     }
     let destination = walk.environment.table.destination.as_ref();
     let by_name = application.strategy != "none" && destination.is_some_and(|destination| destination.by_name);
+    let tail = kserve::tail(walk);
     names.add_made(namespace, format!("{name}-routemap"), "the application's routemap", None);
     for version in &application.versions {
         let index = Some(version.index);
         let who = format!("`application.versions[{}]`", version.index);
         let before = names.found.len();
         for object in &version.objects {
+            let met = names.found.len();
             names.add(&object.kind, &object.namespace, object.name.clone(), &who, index);
-            if object.kind == "InferenceService" && !is_model_mesh(object) {
+            // What KServe makes of an InferenceService that is written twice needs no words of its own.
+            if names.found.len() == met && object.kind == "InferenceService" && !is_model_mesh(object) {
                 // KServe makes Services of these names for every InferenceService that it runs itself.
                 let kserve = format!("KServe for {who}");
                 names.add("Service", &object.namespace, object.name.clone(), &kserve, index);
-                names.add("Service", &object.namespace, format!("{}-predictor", object.name), &kserve, index);
+                for component in components(object) {
+                    let made = format!("{}-{component}{tail}", object.name);
+                    names.add("Service", &object.namespace, made, &kserve, index);
+                }
             }
         }
         if version.has_config {
@@ -103,6 +109,13 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
         };
         walk.error(problem, index.and_then(|index| names.origin(index)), &path, Some(hint.into()));
     }
+}
+
+/// The parts of an InferenceService that KServe makes a Service of.
+fn components(object: &Object) -> impl Iterator<Item = &'static str> {
+    let given =
+        |component: &&str| object.spec.as_ref().is_some_and(|spec| !spec.get(component).is_none_or(Value::is_null));
+    ["predictor"].into_iter().chain(["transformer", "explainer"].into_iter().filter(given))
 }
 
 fn is_model_mesh(object: &Object) -> bool {

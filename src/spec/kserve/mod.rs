@@ -164,16 +164,25 @@ fn names(walk: &mut Walk<'_>, subject: &Subject<'_>, suffixes: &[&str]) {
     if subject.mode() == Some(Mode::ModelMesh) {
         return;
     }
-    // `NAME-predictor` is a rule of the name itself.
-    for suffix in suffixes.iter().filter(|suffix| **suffix != "predictor") {
-        service_name(walk, format!("{}-{suffix}", subject.name), Some(subject.origin), subject.path);
+    let tail = tail(walk);
+    // `NAME-predictor` is a rule of the name itself; what no Service may be called has been reported.
+    let suffixes_to_fit = suffixes.iter().filter(|suffix| !tail.is_empty() || **suffix != "predictor");
+    for suffix in suffixes_to_fit.filter(|_| tail.is_empty() || name::service(subject.name).is_ok()) {
+        service_name(walk, format!("{}-{suffix}{tail}", subject.name), Some(subject.origin), subject.path);
     }
-    let labels = suffixes.iter().map(|suffix| format!("{}-{suffix}-{}", subject.name, subject.namespace));
+    let labels = suffixes.iter().map(|suffix| format!("{}-{suffix}{tail}-{}", subject.name, subject.namespace));
     if let Some(label) = labels.max_by_key(String::len).filter(|label| label.len() > MAX_SERVICE) {
         let hint = "shorten the name or the namespace, unless the cluster has another `domainTemplate`";
         let problem = Problem::Kserve(KserveProblem::LongHost { label });
         walk.warn(problem, Some(subject.origin), subject.path, Some(hint.into()));
     }
+}
+
+/// What KServe appends behind `NAME-predictor`, `NAME-transformer` and `NAME-explainer`: nothing, or `-default` before 0.11.
+pub(super) fn tail(walk: &Walk<'_>) -> String {
+    let destination = walk.environment.table.destination.as_ref();
+    let tail = destination.and_then(|destination| destination.suffix.strip_prefix("-predictor"));
+    tail.unwrap_or_default().to_owned()
 }
 
 fn service_name(walk: &mut Walk<'_>, name: String, origin: Option<Origin>, path: &str) {
