@@ -54,7 +54,7 @@ pub(super) fn without_environment(root: &Node, identity: &Identity, walk: &mut W
     names(node, identity, walk);
     versions(node, walk);
     let Some(given) = node.get("strategy") else { return };
-    if let Some(strategy) = given.as_str().filter(|strategy| !STRATEGIES.contains(strategy)) {
+    if let Some(strategy) = given.as_str().filter(|name| !name.is_empty() && !STRATEGIES.contains(name)) {
         let hint = nearest(strategy, &STRATEGIES);
         let problem = Problem::NoStrategy(strategy.to_owned());
         walk.error(problem, Some(given.origin), "application.strategy", Some(hint));
@@ -112,7 +112,11 @@ fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option
         return None;
     };
     let parsed = ReleaseName::parse(found);
-    if let Err(rule) = parsed {
+    // What is no name of an application either has been reported as that.
+    let told = identity.release.is_none() && from_name.is_some() && name::subdomain(found).is_err();
+    if let Err(rule) = parsed
+        && !told
+    {
         let problem = Problem::Name { name: found.to_owned(), what: "release name", rule };
         walk.error(problem, origin, "", None);
     }
@@ -136,7 +140,8 @@ fn strategy(node: &Node, walk: &mut Walk<'_>) -> Option<(String, StrategyRule)> 
     let given = node.get("strategy");
     let name = match given {
         None => "none",
-        Some(node) => node.as_str()?,
+        // An empty one has been reported, as has what is no text.
+        Some(node) => node.as_str().filter(|name| !name.is_empty())?,
     };
     if let Some(rule) = walk.environment.strategy(name) {
         return Some((name.to_owned(), rule.clone()));

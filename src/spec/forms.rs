@@ -34,7 +34,7 @@ impl Walk<'_> {
         }
         if text.is_empty() && rule.form == Form::String {
             let problem = Problem::Type { key: key.into(), expected: "a text".into(), found: "an empty string".into() };
-            self.error(problem, Some(node.origin), path, Some("drop the key, or give it a value".into()));
+            return self.error(problem, Some(node.origin), path, Some("drop the key, or give it a value".into()));
         }
         if let Some(pattern) = &rule.pattern
             && Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| !regex.is_match(text))

@@ -209,6 +209,8 @@ fn check_name(object: &Object, subject: &Subject<'_>, place: &Place<'_>, walk: &
         "InferenceService" if subject.mode() == Some(Mode::ModelMesh) => {
             (name::service(&object.name), "InferenceService name")
         }
+        // KServe appends more than to a predictor of now: [`kserve::check`] tells the Service that would not fit.
+        "InferenceService" if !kserve::tail(walk).is_empty() => (name::service(&object.name), "InferenceService name"),
         "InferenceService" => (name::inference_service(&object.name), "InferenceService name"),
         // Without a specification the version's name is also that of the container.
         "Deployment" if object.spec.is_none() && name::subdomain(&object.name).is_ok() => {
@@ -218,8 +220,24 @@ fn check_name(object: &Object, subject: &Subject<'_>, place: &Place<'_>, walk: &
     };
     if let Err(rule) = checked {
         let name = if what == "container name" { place.name } else { &object.name };
+        if is_told(name, subject.origin, place, walk) {
+            return;
+        }
         let problem = Problem::Name { name: name.to_owned(), what, rule };
         let hint = "set `metadata.name` of the version";
         walk.error(problem, Some(subject.origin), place.path, Some(hint.into()));
     }
+}
+
+/// Whether a name has been refused at this place: by the form of its key, or for another object of the version.
+fn is_told(name: &str, origin: Origin, place: &Place<'_>, walk: &Walk<'_>) -> bool {
+    let given = place.node.get("metadata").and_then(|metadata| metadata.get("name"));
+    if given.is_some_and(|given| given.origin == origin) && name::subdomain(name).is_err() {
+        return true;
+    }
+    let below =
+        |path: &String| path.strip_prefix(place.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let of_version = walk.errors.iter().rev().take_while(|error| error.path.as_ref().is_some_and(below));
+    let same = |problem: &Problem| matches!(problem, Problem::Name { name: known, .. } if known == name);
+    of_version.into_iter().any(|error| error.origin == Some(origin) && same(&error.problem))
 }
