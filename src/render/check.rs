@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::error::Place;
-use super::{RenderErrors, Stage};
-use crate::manifest::{Manifest, ManifestError, ObjectKey, Role};
+use super::{RenderErrors, Stage, Written, trace};
+use crate::manifest::{Manifest, ManifestError, ObjectKey, Role, read_documents};
 use crate::route::Route;
 use crate::spec;
 
@@ -20,12 +20,12 @@ impl Stage<'_> {
         for manifest in list.iter().chain(routemap) {
             let Some(first) = known.insert(&manifest.key, manifest) else { continue };
             // Of the two the user's own template is the one to repair.
-            let file = if self.catalog.is_own(&manifest.template) { &manifest.template } else { &first.template };
+            let repaired = if self.catalog.is_own(&manifest.template) { manifest } else { first };
             let error = ManifestError::twice(first, manifest);
-            if !self.catalog.is_own(file) {
+            if !self.catalog.is_own(&repaired.template) {
                 return Err(error.into());
             }
-            return Err(RenderErrors::written(&self.file(file.clone()), error.to_string()));
+            return Err(RenderErrors::written(&self.place_of(repaired), error.to_string()));
         }
         let written: HashSet<(Role, &str, &str, &str)> = list
             .iter()
@@ -57,6 +57,20 @@ impl Stage<'_> {
         };
         let message = format!("writes no {kind} {namespace}/{name}, which is named where requests are routed");
         Err(RenderErrors::written(&self.file(path), message))
+    }
+
+    /// Where an object is written, the last time that its template writes it; found by rendering once more.
+    fn place_of(&self, manifest: &Manifest) -> Place {
+        let Manifest { template: path, key, role, .. } = manifest;
+        let names = match role {
+            Role::Version(index) | Role::Weights(index) => self.context.each().nth(*index),
+            Role::Support | Role::Routemap | Role::Route => Some(self.context.once(Vec::new())),
+        };
+        let text = names.clone().and_then(|names| self.text(path, names).ok()).unwrap_or_default();
+        let is_it = |object| Manifest::from_object(object, path, *role).is_ok_and(|found| found.key == *key);
+        let objects = read_documents(&text).unwrap_or_default();
+        let line = objects.into_iter().rposition(is_it).and_then(|index| trace::document(&text, index));
+        self.place(&Written { path, text: &text, names: names.unwrap_or_default() }, line)
     }
 
     fn file(&self, file: String) -> Place {
