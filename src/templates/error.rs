@@ -162,6 +162,9 @@ pub(super) fn in_words(message: &str) -> String {
         let is_text = rest.starts_with("string");
         return if is_text { "expected a string, found nothing" } else { "expected a value, found nothing" }.to_owned();
     }
+    if message.starts_with("budget breached: ") {
+        return "the table is too large, or its aliases expand to too much".to_owned();
+    }
     match message {
         "expected mapping start" => "expected a map".to_owned(),
         "expected sequence start" => "expected a list".to_owned(),
