@@ -220,6 +220,45 @@ fn a_copy_of_the_templates_renders_the_same() {
     assert_eq!(outcome(&own).1, changed);
 }
 
+/// Templates of a strategy and an environment that r8 does not have; the cases beside them show what they render.
+const OWN: [(&str, &str); 2] = [
+    (concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/render/templates/a-strategy-of-ones-own"), "deployment-gtw/mirror"),
+    (concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/render/templates/an-environment-of-ones-own"), "batch/blue-green"),
+];
+
+#[test]
+fn an_environment_or_strategy_of_ones_own_is_listed_and_shown() {
+    for (case, place) in OWN {
+        let folder = format!("{case}/templates");
+        let (environment, strategy) = place.split_once('/').unwrap();
+        let (code, listed, _) = outcome(&r8(&["templates", "list", "--templates", &folder]).output().unwrap());
+        let row = listed.lines().find(|line| line.split_whitespace().next() == Some(environment)).unwrap();
+        let strategies = row.split_whitespace().nth(1).unwrap();
+        assert_eq!((code, strategies), (Some(0), format!("none,{strategy}").as_str()));
+        let (code, shown, _) = outcome(&r8(&["templates", "show", place, "--templates", &folder]).output().unwrap());
+        assert_eq!(code, Some(0));
+        for file in [format!("{environment}/environment.yaml"), format!("{place}/route.yaml.j2")] {
+            let text = fs::read_to_string(format!("{folder}/{file}")).unwrap();
+            assert!(shown.contains(&format!("# r8/templates/{file}\n{text}\n")), "{file}: {shown}");
+        }
+        let (code, _, errors) = outcome(&r8(&["templates", "show", place]).output().unwrap());
+        assert_eq!((code, errors.starts_with("error: ")), (Some(2), true), "{errors}");
+    }
+}
+
+#[test]
+fn a_copy_of_the_templates_beside_an_environment_of_ones_own_leaves_it_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("mine");
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("environment.yaml"), "doc: Mine\nbase: deployment\n").unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert!(r8(&["templates", "eject", path]).status().unwrap().success());
+    let (_, listed, errors) = outcome(&r8(&["templates", "list", "--templates", path]).output().unwrap());
+    assert!(listed.lines().any(|line| line.starts_with("mine ")), "{listed}");
+    assert_eq!(errors, "");
+}
+
 #[test]
 fn files_are_overwritten_only_when_it_is_wanted() {
     let folder = tempfile::tempdir().unwrap();

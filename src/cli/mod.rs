@@ -145,7 +145,7 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Template(args) => render::run(args, global, Verb::Helm, world, report),
         Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
-        Command::Templates(args) => templates::run(args),
+        Command::Templates(args) => templates::run(args, report),
         #[cfg(feature = "cluster")]
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]

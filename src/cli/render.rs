@@ -13,7 +13,11 @@ use super::secret;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
 use crate::spec::ReleaseSpec;
+use crate::templates::Catalog;
 use crate::values::{self, ValuesErrors};
+
+/// The most files that nothing reads and that are named.
+const MOST_UNREAD: usize = 20;
 
 /// Runs the command; gives what is to be printed on stdout.
 pub(super) fn run(
@@ -62,12 +66,26 @@ pub(super) fn run(
     printed
 }
 
-/// Values, release, objects; warnings are written on the way.
-pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
-    for (path, hint) in request.catalog.unread() {
-        let folder = request.templates.as_deref().unwrap_or_default().trim_end_matches('/');
-        report.message("warning", &format!("nothing reads the template `{folder}/{path}`"), Some(&hint));
+/// Warns of files of the user's that no release reads: the first ones, and how many more there are.
+pub(super) fn warn_of_unread(catalog: &Catalog, folder: Option<&str>, report: &mut Report<'_>) {
+    let unread = catalog.unread();
+    let folder = folder.unwrap_or_default().trim_end_matches('/');
+    for (path, hint) in unread.iter().take(MOST_UNREAD) {
+        report.message("warning", &format!("nothing reads the template `{folder}/{path}`"), Some(hint));
     }
+    if let Some(more @ 1..) = unread.len().checked_sub(MOST_UNREAD) {
+        report.message("warning", &format!("nothing reads {more} more files in `{folder}`"), None);
+    }
+}
+
+/// Values, release, objects; warnings are written on the way, those of the templates first.
+pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
+    warn_of_unread(&request.catalog, request.templates.as_deref(), report);
+    decode_values(request, report)
+}
+
+/// As [`decode`], without a word about templates that nothing reads.
+pub(super) fn decode_values(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
     let sources = &request.sources;
     let (values, texts) = match values::load(sources) {
         Ok(values) => (values, None),

@@ -111,7 +111,7 @@ pub(super) fn catalog(folder: Option<&str>) -> Result<Catalog, Failure> {
     let mut collected = Collected { files: Vec::new(), above: Vec::new(), entries: 0, left: Left::all() };
     collected.folder(Path::new(folder), "")?;
     let files = collected.files;
-    if files.is_empty() {
+    if !files.iter().any(|file| File::is_read(&file.path)) {
         let hint = format!("`r8 templates eject {folder}` writes all templates there");
         return Err(Failure::usage(format!("there are no templates in `{folder}`"), hint));
     }
@@ -166,7 +166,9 @@ impl Collected {
             let name = if name.is_empty() { own.clone() } else { format!("{name}/{own}") };
             if path.is_dir() {
                 self.folder(&path, &name)?;
-            } else if own.ends_with(".j2") || own == "environment.yaml" {
+            } else if looks_like_a_template(&name) {
+                self.files.push(File { path: name, text: String::new() });
+            } else if File::is_read(&name) {
                 // To open a pipe is to wait for its writer.
                 if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
                     return Err(fault(&path, "this is no regular file").into());
@@ -178,6 +180,12 @@ impl Collected {
         self.above.pop();
         Ok(())
     }
+}
+
+/// Whether a file in a folder of an environment was probably meant to be a template, and is not called like one.
+fn looks_like_a_template(path: &str) -> bool {
+    let endings = [".yaml", ".yml", ".jinja", ".jinja2", ".tpl"];
+    !File::is_read(path) && path.contains('/') && endings.iter().any(|ending| path.ends_with(ending))
 }
 
 /// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.

@@ -5,6 +5,8 @@ use std::path::Path;
 use super::args::Templates;
 use super::failure::Failure;
 use super::files;
+use super::render::warn_of_unread;
+use super::report::Report;
 use super::request::catalog;
 use crate::templates::Catalog;
 
@@ -12,10 +14,15 @@ use crate::templates::Catalog;
 const SHOWN: usize = 3;
 
 /// Runs the command; gives what is to be printed on stdout.
-pub(super) fn run(args: &Templates) -> Result<String, Failure> {
+pub(super) fn run(args: &Templates, report: &mut Report<'_>) -> Result<String, Failure> {
+    let mut own = |folder: Option<&str>| {
+        let catalog = catalog(folder)?;
+        warn_of_unread(&catalog, folder, report);
+        Ok::<_, Failure>(catalog)
+    };
     match args {
-        Templates::List { templates } => Ok(list(&catalog(templates.as_deref())?)),
-        Templates::Show { place, templates } => show(&catalog(templates.as_deref())?, place, templates.as_deref()),
+        Templates::List { templates } => Ok(list(&own(templates.as_deref())?)),
+        Templates::Show { place, templates } => show(&own(templates.as_deref())?, place, templates.as_deref()),
         Templates::Eject { folder, force } => eject(&Catalog::embedded(), folder, *force),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::args::{self, Global};
 use super::failure::{Failure, Fault};
 use super::helm;
-use super::render::decode;
+use super::render::{decode_values, warn_of_unread};
 use super::report::{self, Report};
 use super::request::{Request, Verb, World, settle, settle_files};
 use crate::manifest::ObjectKey;
@@ -46,16 +46,26 @@ pub(super) fn run(
     if releases.is_empty() {
         let request = settle(&args.sources, global, verb, args.name.clone(), world)?;
         let name = request.sources.first().map(report::name).unwrap_or_default();
-        let checked = check(&request, args.strict, report)?;
+        let warned = report.warned;
+        warn_of_unread(&request.catalog, request.templates.as_deref(), report);
+        let checked = check(&request, args.strict, warned, report)?;
         return Ok(format!("{name}: {}\n{}\n", line(&checked), verdict(&[checked])));
     }
     let mut printed = String::new();
     let (mut checked, mut failed) = (Vec::new(), Vec::new());
     let mut makers = BTreeMap::new();
+    let mut told = false;
     for path in &releases {
         let file = std::slice::from_ref(path);
         let request = settle_files(file, "validate", &args.sources, global, args.name.clone(), world);
-        let found = request.and_then(|request| check(&request, args.strict, report));
+        let warned = report.warned;
+        let found = request.and_then(|request| {
+            // All releases have one folder of templates.
+            if !std::mem::replace(&mut told, true) {
+                warn_of_unread(&request.catalog, request.templates.as_deref(), report);
+            }
+            check(&request, args.strict, warned, report)
+        });
         match found.and_then(|found| alone(found, path, &mut makers, args.strict, report)) {
             Ok(found) => {
                 printed.push_str(&format!("{path}: {}\n", line(&found)));
@@ -127,9 +137,9 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn check(request: &Request, strict: bool, report: &mut Report<'_>) -> Result<Checked, Failure> {
-    let warnings = report.warned;
-    let (spec, rendered) = decode(request, report).map_err(|failure| match failure {
+/// Checks one release; `warnings` were written before it.
+fn check(request: &Request, strict: bool, warnings: usize, report: &mut Report<'_>) -> Result<Checked, Failure> {
+    let (spec, rendered) = decode_values(request, report).map_err(|failure| match failure {
         Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
         other => other,
     })?;

@@ -32,6 +32,13 @@ pub struct File {
     pub text: String,
 }
 
+impl File {
+    /// Whether a file of this name is read.
+    pub fn is_read(path: &str) -> bool {
+        path.ends_with(".j2") || path.rsplit('/').next() == Some(TABLE)
+    }
+}
+
 /// What `r8 templates list` says of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentSummary {
@@ -50,6 +57,8 @@ pub struct Catalog {
     own: BTreeMap<String, String>,
     /// The key tables of the user.
     tables: BTreeMap<String, Table>,
+    /// Paths of the user's files whose names are not those of templates, though they look like some.
+    unnamed: Vec<String>,
 }
 
 /// One environment with everything that it takes from its bases and from the shared keys.
@@ -107,6 +116,8 @@ impl Catalog {
 
     /// Adds the user's files, which replace embedded ones of the same path.
     ///
+    /// Only what is called `*.j2` or `environment.yaml` is read; other files are remembered for [`Catalog::unread`].
+    ///
     /// # Errors
     ///
     /// [`TemplatesError::Table`] if a key table is not of the form of [`Table`];
@@ -114,6 +125,10 @@ impl Catalog {
     /// [`TemplatesError::UnknownObject`], [`TemplatesError::Key`] and [`TemplatesError::Pattern`] if what it names does not exist or cannot be read.
     pub fn with_files(mut self, files: Vec<File>) -> Result<Catalog, TemplatesError> {
         for File { path, text } in files {
+            if !File::is_read(&path) {
+                self.unnamed.push(path);
+                continue;
+            }
             if let Some(name) = path.strip_suffix(TABLE).and_then(|folder| folder.strip_suffix('/')) {
                 let table = serde_saphyr::from_str(&text).map_err(|error| {
                     let (line, column) =

@@ -13,13 +13,16 @@ impl Catalog {
         let mut known: Vec<String> = FILES.iter().map(|file| (*file).to_owned()).collect();
         known.extend(STRATEGIES.iter().filter(|name| **name != "none").map(|name| format!("{name}/route.yaml.j2")));
         let mut unread = Vec::new();
-        for path in self.own.keys().filter(|path| !path.ends_with(TABLE)) {
+        let named = self.own.keys().filter(|path| !path.ends_with(TABLE)).map(|path| (path, true));
+        for (path, is_named) in named.chain(self.unnamed.iter().map(|path| (path, false))) {
             let (folder, file) = path.split_once('/').unwrap_or(("", path));
             let is_environment = folder == SHARED || environments.iter().any(|name| name == folder);
-            if is_environment && known.iter().any(|known| known == file) || self.is_included(path) {
+            if is_named && (is_environment && known.iter().any(|known| known == file) || self.is_included(path)) {
                 continue;
             }
-            let hint = if is_environment {
+            let hint = if !is_named {
+                "the names of templates end with `.yaml.j2`, a key table is called `environment.yaml`".to_owned()
+            } else if is_environment {
                 nearest(file, &known)
             } else if folder.is_empty() {
                 "put it into the folder of an environment".to_owned()
