@@ -15,28 +15,17 @@ enum Token {
 }
 
 impl Glob {
-    /// Reads a pattern; says what is wrong with one that is malformed.
-    pub fn parse(text: &str) -> Result<Glob, &'static str> {
+    /// Reads a pattern; says where one is malformed, as the count of characters before, and what is wrong there.
+    pub fn parse(text: &str) -> Result<Glob, (usize, &'static str)> {
+        let characters: Vec<char> = text.chars().collect();
+        let mut rest = Rest { characters: &characters, next: 0 };
         let mut tokens = Vec::new();
-        let mut rest = text.chars().peekable();
-        while let Some(character) = rest.next() {
+        while let Some(character) = rest.take() {
             tokens.push(match character {
                 '*' => Token::Star,
                 '?' => Token::Any,
-                '\\' => Token::Exactly(rest.next().ok_or("nothing stands behind `\\`")?),
-                '[' => {
-                    let negated = rest.next_if_eq(&'^').is_some();
-                    let mut ranges = Vec::new();
-                    while ranges.is_empty() || rest.next_if_eq(&']').is_none() {
-                        let low = bound(rest.next(), &mut rest)?;
-                        let high = match rest.next_if_eq(&'-') {
-                            Some(_) => bound(rest.next(), &mut rest)?,
-                            None => low,
-                        };
-                        ranges.push((low, high));
-                    }
-                    Token::Class { negated, ranges }
-                }
+                '\\' => Token::Exactly(rest.escaped()?),
+                '[' => rest.class()?,
                 other => Token::Exactly(other),
             });
         }
@@ -69,14 +58,52 @@ impl Glob {
     }
 }
 
-/// One end of a range in a class.
-fn bound(character: Option<char>, rest: &mut impl Iterator<Item = char>) -> Result<char, &'static str> {
-    match character {
-        None => Err("`[` is not closed by `]`"),
-        Some(']') => Err("a class must hold a character before `]`"),
-        Some('-') => Err("`-` stands between two characters of a class"),
-        Some('\\') => rest.next().ok_or("nothing stands behind `\\`"),
-        Some(character) => Ok(character),
+/// What of a pattern has not been read.
+struct Rest<'a> {
+    characters: &'a [char],
+    next: usize,
+}
+
+impl Rest<'_> {
+    fn take(&mut self) -> Option<char> {
+        let character = self.characters.get(self.next).copied();
+        self.next += usize::from(character.is_some());
+        character
+    }
+
+    fn take_if(&mut self, wanted: char) -> bool {
+        let is_next = self.characters.get(self.next) == Some(&wanted);
+        self.next += usize::from(is_next);
+        is_next
+    }
+
+    /// The character behind a `\` that has been read.
+    fn escaped(&mut self) -> Result<char, (usize, &'static str)> {
+        self.take().ok_or((self.next - 1, "nothing stands behind `\\`"))
+    }
+
+    /// A class whose `[` has been read.
+    fn class(&mut self) -> Result<Token, (usize, &'static str)> {
+        let start = self.next - 1;
+        let negated = self.take_if('^');
+        let mut ranges = Vec::new();
+        while ranges.is_empty() || !self.take_if(']') {
+            let low = self.bound(start)?;
+            let high = if self.take_if('-') { self.bound(start)? } else { low };
+            ranges.push((low, high));
+        }
+        Ok(Token::Class { negated, ranges })
+    }
+
+    /// One end of a range in a class that begins at `start`.
+    fn bound(&mut self, start: usize) -> Result<char, (usize, &'static str)> {
+        match self.take() {
+            None => Err((start, "`[` is not closed by `]`")),
+            Some(']') => Err((self.next - 1, "a class must hold a character before `]`")),
+            Some('-') => Err((self.next - 1, "`-` stands between two characters of a class")),
+            Some('\\') => self.escaped(),
+            Some(character) => Ok(character),
+        }
     }
 }
 
@@ -125,8 +152,19 @@ mod tests {
 
     #[test]
     fn a_malformed_pattern_is_told_from_one_without_a_match() {
-        for glob in ["[", "[]", "[]a]", "[a", "[-a]", "[a-]", "a\\", "[\\", "x[^]"] {
-            assert!(Glob::parse(glob).is_err(), "{glob}");
+        for (glob, place) in [
+            ("[", 0),
+            ("[]", 1),
+            ("[]a]", 1),
+            ("漢[a", 1),
+            ("[-a]", 1),
+            ("[a-]", 3),
+            ("a\\", 1),
+            ("[\\", 1),
+            ("x[^]", 3),
+            ("x[^-a]", 3),
+        ] {
+            assert_eq!(Glob::parse(glob).unwrap_err().0, place, "{glob}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::{self, Global, Output, Part};
-use super::failure::Failure;
+use super::failure::{Failure, Fault, Place};
 use super::files;
 use super::glob::Glob;
 use super::helm;
@@ -171,11 +171,17 @@ fn part(role: Role) -> Part {
 
 fn globs(texts: &[String]) -> Result<Vec<(&str, Glob)>, Failure> {
     let hint = "`*` and `?` stop at `/`, `[a-c]` and `[^a]` are classes, `\\` takes the next character as it is";
-    let malformed = |text: &str, problem: &str| {
-        Failure::usage(format!("`--show-only {}` is malformed: {problem}", secret::shown(text)), hint)
+    let malformed = |number: usize, text: &str, (before, problem): (usize, &str)| -> Failure {
+        let column = Some(before as u32 + 1);
+        let place =
+            Place { path: format!("--show-only #{number}"), line: Some(1), column, text: Some(text.to_owned()) };
+        Fault { place: Some(place), ..Fault::new(format!("a malformed pattern: {problem}"), Some(hint)) }.into()
     };
-    let glob = |text| Glob::parse(text).map(|glob| (text, glob)).map_err(|problem| malformed(text, problem));
-    texts.iter().map(String::as_str).map(glob).collect()
+    let mut globs = Vec::with_capacity(texts.len());
+    for (number, text) in (1..).zip(texts) {
+        globs.push((text.as_str(), Glob::parse(text).map_err(|problem| malformed(number, text, problem))?));
+    }
+    Ok(globs)
 }
 
 /// The documents that `--only` and `--show-only` leave.
