@@ -291,7 +291,9 @@ pub(super) struct Print {
     pub show_only: Vec<String>,
     /// Write the documents to files below DIR instead of stdout
     ///
-    /// Each template has its file, as DIR/r8/templates/kserve/version.yaml. All are written, or none.
+    /// Each template has its file, as DIR/r8/templates/kserve/version.yaml. All are written, or none. `kubectl apply -R -f
+    /// DIR` takes the files by their names, not in the order in which stdout has them: the route may come before its
+    /// versions. Write `--only versions --only support` and `--only routing` to two folders, or use stdout.
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<String>,
     /// Form of the output; json is one List
