@@ -125,7 +125,7 @@ pub enum SetProblem {
     #[error("a key is empty")]
     EmptyKey,
     /// Too many dots.
-    #[error("value name nested level is greater than maximum supported nested level of {0}")]
+    #[error("the path has more than {} keys, as deep as Helm nests", .0 + 1)]
     Depth(usize),
     /// An index without its end.
     #[error("`[` is not closed by `]`")]
