@@ -1,9 +1,11 @@
 //! Words, streams and exit codes of the command line: the transcripts of `testdata/cli`, and what no transcript can hold.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -138,6 +140,43 @@ fn an_endless_stdin_is_refused_at_the_limit() {
         assert!(errors.contains("more than 16777216 bytes, the most that r8 reads\n"), "{errors}");
         assert_eq!(code, Some(2));
     }
+}
+
+/// r8 as a user who has no rights on what others own; root may read and write everything.
+fn without_rights(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = r8(arguments);
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        // The other user need not have a way to the program.
+        let copy = folder.join("r8");
+        fs::copy(env!("CARGO_BIN_EXE_r8"), &copy).unwrap();
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        command = Command::new(&copy);
+        command.args(arguments).env_clear().env("HELM_NAMESPACE", "default").stdin(Stdio::null());
+        command.uid(65534).gid(65534).current_dir("/");
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (values, readable) = (folder.path().join("values.yaml"), folder.path().join("readable.yaml"));
+    let closed = folder.path().join("closed");
+    fs::copy(VALUES, &readable).unwrap();
+    fs::copy(VALUES, &values).unwrap();
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&readable, Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&values, Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o555)).unwrap();
+    let [values, readable, closed] = [&values, &readable, &closed].map(|path| path.to_str().unwrap());
+    let (code, printed, errors) = outcome(&without_rights(folder.path(), &["render", "-f", values]));
+    assert_eq!(errors, format!("error: `--values {values}`: permission denied\n"));
+    assert_eq!((code, printed.as_str()), (Some(2), ""));
+    let arguments = ["render", "-f", readable, "--ready", "0,1", "--output-dir", closed];
+    let (code, printed, errors) = outcome(&without_rights(folder.path(), &arguments));
+    let file = "r8/templates/kserve-modelmesh-istio/support.yaml";
+    assert_eq!(errors, format!("error: cannot write {closed}/{file}\ncause: permission denied\n"));
+    assert_eq!((code, printed.as_str()), (Some(1), ""));
 }
 
 #[test]
@@ -295,6 +334,18 @@ fn a_pipe_among_the_templates_is_refused_without_waiting_for_it() {
     let (code, _, errors) = outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(folder.path()).output().unwrap());
     let told = format!("error: `--templates {}`: this is no regular file\n", pipe.display());
     assert_eq!((code, errors), (Some(2), told));
+}
+
+#[test]
+fn a_template_under_a_name_that_nobody_can_read_is_refused() {
+    for (name, reason) in [(&b"caf\xe9"[..], "the name is not UTF-8"), (b"a\tb", "the name has a control character")] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(OsStr::from_bytes(name)), "").unwrap();
+        let (code, _, errors) =
+            outcome(&r8(&["render", "-f", VALUES, "--templates"]).arg(folder.path()).output().unwrap());
+        assert!(errors.ends_with(&format!("`: {reason}\n")), "{errors}");
+        assert_eq!(code, Some(2));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Every error text has a case: each `#[error("…")]` of the library stands in a `want.err`, a `want.warn` or a transcript
-//! below `testdata`, or below in the list of those that no input brings about.
+//! Every error text has a case: each `#[error("…")]` of the library, and each text that the commands without a cluster
+//! refuse something with, stands in a `want.err`, a `want.warn` or a transcript below `testdata`, in `tests/cli.rs`, or
+//! below in the list of those that no input brings about.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,13 @@ use regex_lite::Regex;
 /// Whose texts must have a case.
 const MODULES: [&str; 6] = ["values", "spec", "templates", "render", "manifest", "route"];
 
+/// Files of the command line whose texts must have a case; those of the cluster have tests with a server.
+const COMMANDS: [&str; 11] =
+    ["failure", "files", "glob", "helm", "kubeconfig", "read", "render", "request", "sources", "templates", "validate"];
+
 /// Texts without a case: file, text, and why no input brings it about by itself.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("cli/glob.rs", "nothing stands behind `\\`", "a transcript has it, and writes `/` for `\\`"),
     ("manifest/mod.rs", "cannot write YAML: {0}", "plain JSON can always be written"),
     ("manifest/mod.rs", "unknown role `{0}`", "roles are read back from records; a test of the module reads one"),
     ("manifest/read.rs", "{message}", "the words of the YAML reader"),
@@ -30,6 +36,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "needs 16 MiB; a test of the module makes them",
     ),
     ("values/error.rs", "more than {0} lines", "needs a million lines; a test of the module makes them"),
+    ("values/set_json.rs", "nothing to read", "the same text has been read as a value just before"),
     ("values/error.rs", "{problem}", "the words of the problem inside"),
 ];
 
@@ -46,7 +53,16 @@ fn every_error_text_has_a_case() {
         }
     }
     assert!(texts.len() > 60, "only {} texts were found", texts.len());
-    let cases = cases(&root.join("testdata"));
+    let of_modules = texts.len();
+    let of_commands = COMMANDS.map(|name| format!("cli/{name}.rs"));
+    for file in of_commands.into_iter().chain(["spec/name.rs", "values/set_json.rs"].map(str::to_owned)) {
+        let code = fs::read_to_string(root.join("src").join(&file)).unwrap();
+        texts.extend(refusals(&code).into_iter().map(|text| (file.clone(), text)));
+    }
+    assert!(texts.len() - of_modules > 30, "only {} texts were found", texts.len() - of_modules);
+    // What needs a file or a stream of its own is written out in the tests.
+    let written_out = fs::read_to_string(root.join("tests/cli.rs")).unwrap().replace("\\\"", "\"");
+    let cases = cases(&root.join("testdata")) + &written_out;
     let mut faults = Vec::new();
     for (file, text) in &texts {
         let excepted = EXCEPTIONS.iter().any(|(known, words, _)| known == file && words == text);
@@ -95,6 +111,22 @@ fn error_texts(code: &str) -> Vec<String> {
     let attribute = Regex::new(r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
     let unescape = |text: &str| text.replace("\\\"", "\"").replace("\\\\", "\\");
     attribute.captures_iter(code).map(|found| unescape(&found[1])).collect()
+}
+
+/// The texts that a file of the command line refuses something with: the first text of each call that makes a failure, and
+/// those that a function gives as what is wrong.
+fn refusals(code: &str) -> Vec<String> {
+    let code = code.split("#[cfg(test)]").next().unwrap();
+    let text = r#"(?:&?format!\(\s*)?"((?:[^"\\]|\\.|\\\n)*)""#;
+    let calls = r"(?:Failure::usage|Failure::system|Fault::new|fault|message|Err|ok_or|Json)";
+    let call = Regex::new(&format!(r"\b{calls}\(\s*(?:&?path, (?:flag, )?|&link, |\(\w+(?:\.\w+)?(?: - 1)?, )?{text}"))
+        .unwrap();
+    let unescape = |text: &str| {
+        let text = Regex::new(r"\\\n\s*").unwrap().replace_all(text, "").into_owned();
+        text.replace("\\\"", "\"").replace("\\\\", "\\")
+    };
+    // What is all placeholders are another's words.
+    call.captures_iter(code).map(|found| unescape(&found[1])).filter(|text| parts(text).1).collect()
 }
 
 /// Everything that r8 is known to write, one line after the other.
