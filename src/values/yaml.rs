@@ -79,7 +79,10 @@ pub(super) fn read(text: &str, source: u32, spent: &mut Spent, found: &mut Found
                 place = tab(text, place.0).unwrap_or(place);
             }
             let origin = Origin { source, line: place.0 as u32, column: place.1 as u32, length: 1, used: None };
-            ValuesError { problem: ValuesProblem::Yaml(message), origin }
+            // The reader's own limit, met while it looks ahead of what it gives out.
+            let too_deep = message.contains("recursion limit");
+            let problem = if too_deep { ValuesProblem::Depth(MAX_DEPTH) } else { ValuesProblem::Yaml(message) };
+            ValuesError { problem, origin }
         })?;
         let end = matches!(event, Event::DocumentEnd);
         let origin = origin(source, &span);
