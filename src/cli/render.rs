@@ -27,7 +27,8 @@ pub(super) fn run(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<String, Failure> {
-    if args.print.output_dir.is_some() && args.print.output == Output::Json {
+    let output_dir = args.print.output_dir.as_deref().filter(|folder| !folder.is_empty());
+    if output_dir.is_some() && args.print.output == Output::Json {
         let hint = "leave `-o json` out, or write one file: `r8 render -o json > FILE`";
         return Err(Failure::usage("`--output-dir` writes YAML files, `-o json` prints one List", hint));
     }
@@ -56,7 +57,7 @@ pub(super) fn run(
         };
         report.message("note", "the route takes all versions for ready", Some(&hint));
     }
-    let printed = match args.print.output_dir.as_deref().filter(|folder| !folder.is_empty()) {
+    let printed = match output_dir {
         Some(folder) if args.release_name => write_files(&manifests, &format!("{folder}/{}", spec.name)),
         Some(folder) => write_files(&manifests, folder),
         None => print(&manifests, args.print.output),
