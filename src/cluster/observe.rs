@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::discovery::{Kinds, Served};
 use super::follow::typed;
 use super::inventory::{KINDS, routed_namespaces, routemaps};
-use super::overlay::{drop_handed_over, laid_over};
+use super::overlay::{drop_handed_over, keep_defaults, laid_over};
 use super::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::manifest::{Manifest, Manifests, ObjectKey};
 use crate::plan::{Conflict, Mode, Observation, Observed, Release, resources};
@@ -207,7 +207,14 @@ impl Cluster<'_> {
             Err(error) => return Err(self.refused(&key, error)),
         }
         if let (Some(live), Some(desired)) = (&observation.live, &mut observation.desired) {
+            let foreseen = desired.clone();
             drop_handed_over(desired, live, &wanted);
+            // Who created an object owns the defaults in it, too: they come back by themselves.
+            if *desired != foreseen
+                && let Ok(fresh) = self.fresh(&api, &key, &wanted).await
+            {
+                keep_defaults(desired, &foreseen, &fresh);
+            }
         }
         Ok((key, observation))
     }
@@ -224,6 +231,15 @@ impl Cluster<'_> {
         let patch = Patch::Apply(wanted);
         let object = self.call(&format!("try {key}"), || api.patch(&key.name, &params, &patch)).await?;
         Ok(json(&object))
+    }
+
+    /// The object as the API server would store it if it were new: under a name that nothing has.
+    async fn fresh(&self, api: &Api<DynamicObject>, key: &ObjectKey, wanted: &Value) -> kube::Result<Value> {
+        let name: String = key.name.chars().take(40).collect();
+        let key = ObjectKey { name: format!("{}-r8-defaults", name.trim_end_matches(['-', '.'])), ..key.clone() };
+        let mut object = wanted.clone();
+        object["metadata"]["name"] = key.name.as_str().into();
+        self.dry_run(api, &key, &object, false).await
     }
 
     pub(super) fn refused(&self, key: &ObjectKey, error: kube::Error) -> ClusterError {

@@ -28,6 +28,22 @@ pub(super) fn drop_handed_over(desired: &mut Value, live: &Value, wanted: &Value
     }
 }
 
+/// Puts back those fields of `whole` that a `fresh` object has with the same value: they are its defaults.
+pub(super) fn keep_defaults(object: &mut Value, whole: &Value, fresh: &Value) {
+    let (Value::Object(object), Value::Object(whole)) = (object, whole) else { return };
+    for (key, value) in whole {
+        match (object.get_mut(key), fresh.get(key)) {
+            (Some(below), Some(fresh)) => keep_defaults(below, value, fresh),
+            (None, Some(fresh)) if fresh == value => drop(object.insert(key.clone(), value.clone())),
+            _ => {}
+        }
+    }
+    // In the order of the whole.
+    let mut rest = std::mem::take(object);
+    object.extend(whole.keys().filter_map(|key| rest.shift_remove_entry(key)).collect::<Vec<_>>());
+    object.extend(rest);
+}
+
 /// Whether an entry of `managedFields` is one of other tools' client-side writes that become r8's.
 pub(super) fn is_handed_over(entry: &Value) -> bool {
     entry["operation"] == "Update"

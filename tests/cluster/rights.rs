@@ -113,6 +113,13 @@ fn r8(cluster: &Cluster, user: &str, namespace: &str, args: &[&str], values: &st
     Ended { code: output.status.code(), stderr: String::from_utf8(output.stderr).unwrap() }
 }
 
+/// The same without values.
+fn bare(cluster: &Cluster, user: &str, namespace: &Namespace, args: &[&str]) -> Ended {
+    let mut r8 = cluster.r8();
+    let output = r8.args(["--kube-as-user", user]).args(args).args(["-n", &namespace.name]).output().unwrap();
+    Ended { code: output.status.code(), stderr: String::from_utf8(output.stderr).unwrap() }
+}
+
 const APPLY: [&str; 5] = ["apply", "--drain", "1s", "--timeout", "90s"];
 
 /// A release of an environment with these models; the last of several versions lies in the namespace `other`.
@@ -165,6 +172,32 @@ async fn the_rights_of_apply_suffice_for_the_life_of_a_release() {
             }
         }
         assert_eq!(namespace.get("Service", "shop-1").await, None, "{environment}");
+        let back = bare(cluster, &user, &namespace, &["rollback", "shop", "--drain", "1s", "--timeout", "90s"]);
+        assert_eq!(back.code, Some(0), "{environment}: {back:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_the_rights_of_diff_a_status_says_that_the_revision_is_unknown() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("reads", &[Ask::Ready]).await;
+    assert_eq!(r8(cluster, "", &namespace.name, &APPLY, &values("deployment-istio", &["one"], "")).code, Some(0));
+    let differ = user(cluster, "differ", &[&namespace.name], &rights("diff")).await;
+    let ended = bare(cluster, &differ, &namespace, &["status", "shop"]);
+    let said = "warning: cannot list release records (Secrets) in namespace ";
+    assert!(ended.code == Some(0) && ended.stderr.contains(said), "{ended:?}");
+    let secrets = ["get", "list"].map(|verb| (String::new(), "secrets".to_owned(), verb.to_owned()));
+    let more = [rights("diff"), secrets.to_vec()].concat();
+    let reader = user(cluster, "reader", &[&namespace.name], &more).await;
+    for args in [
+        &["status", "shop"][..],
+        &["history", "shop"],
+        &["list"],
+        &["get", "values", "shop"],
+        &["diff", "shop", "--reuse-values"],
+    ] {
+        let ended = bare(cluster, &reader, &namespace, args);
+        assert!(ended.code == Some(0) && !ended.stderr.contains("release records"), "{args:?}: {ended:?}");
     }
 }
 

@@ -78,7 +78,8 @@ async fn a_release_goes_from_helm_to_r8_and_back() {
 
         // What Helm made is the release's: no conflict, no foreign owner, only what the chart leaves out.
         let shown = both.r8_says(&["diff", "shop", "-f", first]);
-        assert!(!shown.contains("\n! "), "{shown}");
+        // The API server's defaults, which Helm's writes own, come back by themselves: they are no change.
+        assert!(!shown.lines().any(|line| line.starts_with(['!', '-', '~'])), "{shown}");
         let took = both.r8_says(&[&["apply", "shop", "-f", second][..], &FAST].concat());
         assert!(took.starts_with("shop-0  – → 30%\nshop-1  – → 70%\n"), "{took}");
         let after = namespace.get("Deployment", "shop-0").await.unwrap();
@@ -159,7 +160,7 @@ async fn ten_revisions_of_each_are_one_history() {
 async fn weight_configurations_are_moved_to_where_the_controller_looks_for_them() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
     let (home, models) = (cluster.namespace("home", &[]).await, cluster.namespace("models", &[Ask::Ready]).await);
-    let both = Both { helm: Helm::Four, cluster, namespace: &home, driver: "secret" };
+    let both = Both { helm: Helm::Four, cluster, namespace: &home, driver: "configmap" };
     let folder = folder("weights");
     let file = folder.join("values.yaml");
     let metadata = format!("metadata: {{name: shop, namespace: {}}}", models.name);
@@ -219,11 +220,11 @@ async fn the_controllers_route_of_a_helm_release_is_left_to_it_or_taken_without_
     assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
 }
 
-/// A run of r8 that a signal has ended at the first write of a Deployment: its record stays pending.
-async fn killed(both: &Both<'_>, values: &Path) {
-    let proxy = Proxy::start(both.cluster, vec![Fault::on("PATCH", "/deployments/", What::Hold).real()]);
+/// A run of r8 that a signal has ended at the first of these requests: its record stays pending.
+async fn killed(both: &Both<'_>, (method, path): (&str, &str), values: &Path) {
+    let proxy = Proxy::start(both.cluster, vec![Fault::on(method, path, What::Hold).real()]);
     let mut r8 = proxy.r8();
-    r8.args(["apply", "shop", "-n", &both.namespace.name, "-f", values.to_str().unwrap()]);
+    r8.args(["apply", "shop", "-n", &both.namespace.name, "--history-max", "0", "-f"]).arg(values).args(FAST);
     let mut child = r8.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     proxy.wait_for(|request| request.fault.is_some());
     child.kill().unwrap();
@@ -244,8 +245,19 @@ async fn what_one_tool_leaves_when_it_is_killed_the_other_repairs() {
         let [first, second] = [&one, &two].map(|path| path.to_str().unwrap());
         both.r8_says(&[&["apply", "shop", "-f", first][..], &FAST].concat());
 
-        // r8 was killed: Helm's way out is its rollback.
-        killed(&both, &two).await;
+        // r8 was killed at a version, at the route, or before it deleted.
+        let less = folder.join("less.yaml");
+        fs::write(&less, values(&[("three", 1)])).unwrap();
+        for at in [("PATCH", "/deployments/"), ("PATCH", "/virtualservices/"), ("DELETE", "/deployments/")] {
+            killed(&both, at, &less).await;
+            both.helm(&["rollback", "shop", "1", "--history-max", "0"]);
+            // Helm may drop the mark that its chart heeds; all else is as it was.
+            let shown = both.r8_says(&["diff", "shop", "-f", first]);
+            let changes: Vec<&str> = shown.lines().filter(|line| line.starts_with(['+', '-'])).collect();
+            assert!(changes.iter().all(|change| *change == "+    helm.sh/resource-policy: keep"), "{at:?}: {shown}");
+        }
+        // Helm's way out is its rollback.
+        killed(&both, ("PATCH", "/deployments/"), &two).await;
         chart(&both, &folder, "0.18.5", &two);
         let upgrade = both.try_helm(&["upgrade", "shop", folder.to_str().unwrap(), "-f", second]);
         assert!(
