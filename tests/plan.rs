@@ -9,7 +9,7 @@ mod world;
 
 use std::time::Duration;
 
-use r8::plan::{Goal, Outcome};
+use r8::plan::{Goal, Outcome, Warning};
 use world::{Release, Start, World, all_orders};
 
 /// A release with these versions: model, weight, and what else stands in the entry.
@@ -232,4 +232,22 @@ fn no_wait_is_longer_than_the_timeout() {
     let wanted = release("kserve-standard", "blue-green", &[("a", 30), ("b", 70)]);
     let ends = all_orders(&World::new(None, &wanted, goal));
     assert!(ends.iter().any(|end| matches!(end, Outcome::NotReady(_))), "{ends:?}");
+}
+
+#[test]
+fn who_wants_no_pods_for_a_version_with_requests_is_warned() {
+    let scaled = |replicas: u32, weight: u32| {
+        let wanted = Release::parse(&format!(
+            "environment: deployment-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n  - \
+             {{image: a, weight: 1}}\n  - weight: {weight}\n    deploymentSpecification:\n      spec: {{replicas: {replicas}, \
+             selector: {{matchLabels: {{app: x}}}}, template: {{metadata: {{labels: {{app: x}}}}, spec: {{containers: []}}}}}}\n"
+        ));
+        World::new(None, &wanted, Goal::default()).warnings().to_vec()
+    };
+    assert_eq!(scaled(0, 50), [Warning::Off("app-1".into())]);
+    assert_eq!(
+        Warning::Off("app-1".into()).to_string(),
+        "requests to app-1 fail: its Deployment is to have 0 replicas"
+    );
+    assert_eq!((scaled(1, 50), scaled(0, 0)), (vec![], vec![]));
 }

@@ -170,3 +170,45 @@ fn an_address_that_was_there_before_proves_no_new_model() {
     track.see_child(Some(child(1, "s3://m/one")));
     assert_eq!(letter(&track.health(false)), 'S');
 }
+
+/// A Deployment that its controller calls available, of these pods; `owner` said how many.
+fn available(wanted: u64, pods: u64, owner: &str) -> Value {
+    let subresource = if owner == "helm" { Value::Null } else { json!("scale") };
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "a-predictor", "generation": 2, "managedFields": [
+            {"manager": "helm", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}},
+            {"manager": owner, "subresource": subresource, "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
+        "spec": {"replicas": wanted},
+        "status": {"observedGeneration": 2, "replicas": pods, "updatedReplicas": pods, "availableReplicas": pods,
+                   "conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]},
+    })
+}
+
+/// With 0 pods wanted, none are enough: the Deployment's controller says Available.
+#[test]
+fn a_deployment_without_pods_does_not_serve_unless_the_release_wants_none() {
+    let health = |object| Track::new(Some(object)).health(false);
+    assert_eq!(letter(&health(available(1, 1, "kubectl"))), 'S');
+    let off = health(available(0, 0, "kubectl"));
+    assert_eq!((letter(&off), off.why.as_str()), ('.', "it is scaled to 0"));
+    assert_eq!(letter(&health(available(0, 0, "helm"))), 'S');
+    // All its pods may be away at once: `maxUnavailable` allows it.
+    let away = health(available(1, 0, "helm"));
+    assert_eq!((letter(&away), away.why.as_str()), ('.', "0 of 1 pods are updated"));
+}
+
+#[test]
+fn a_model_whose_deployment_is_scaled_to_0_does_not_serve_unless_it_may() {
+    let state = |least: u64| {
+        let isvc = json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "a"},
+            "spec": {"predictor": {"minReplicas": least}},
+            "status": {"deploymentMode": "Standard", "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        let mut track = Track::new(Some(isvc));
+        track.see_child(Some(available(0, 0, "keda")));
+        letter(&track.health(false))
+    };
+    assert_eq!((state(1), state(0)), ('.', 'u'));
+}

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::member::{members, yielding};
 use super::{
-    Action, Change, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step, Warning,
-    refusal,
+    Action, Change, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step, refusal,
+    warning,
 };
 use crate::diff::Pair;
 use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
@@ -75,10 +75,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         refusals.push(Refusal::RouteRemoved(change.key.clone()));
     }
     refusals.extend(super::environment::refusals(&changes, observed));
-    let mut warnings: Vec<Warning> = Vec::new();
-    let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
-    warnings.extend(interrupted.map(|member| Warning::Interrupted(member.name.clone())));
-    warnings.extend(moved(&changes));
+    let warnings = warning::of_plan(&wanted.manifests, &changes, &members);
     let with_route = live_route.map(|_| with_route(&changes)).filter(|_| wanted.route.is_some()).unwrap_or_default();
     let steps = steps(&changes, &traffic, &with_route);
     let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();
@@ -183,39 +180,6 @@ pub fn is_owned_by(object: &Value, owner: Option<&Value>) -> bool {
     owners.into_iter().any(|owner| owner["uid"] == uid)
 }
 
-/// Models that are live under another name than the one that they will be loaded under.
-fn moved(changes: &[Change]) -> Vec<Warning> {
-    let model = |object: Option<&Value>| -> Option<String> {
-        let spec = &object?["spec"];
-        let uri = spec["predictor"]["model"]["storageUri"].as_str();
-        let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
-        uri.or(image).map(str::to_owned)
-    };
-    let mut warnings = Vec::new();
-    for change in changes {
-        let Some(Role::Version(index)) = change.role else { continue };
-        let (old, new) = (model(change.pair.before()), model(change.pair.after()));
-        if new.is_none() || old == new || change.action == Action::Unchanged {
-            continue;
-        }
-        let from = changes.iter().find(|other| {
-            other.key != change.key
-                && other.key.kind == change.key.kind
-                && other.action != Action::Unchanged
-                && model(other.pair.before()) == new
-                && model(other.pair.after()) != new
-        });
-        if let Some(from) = from {
-            let name = |key: &ObjectKey| match from.key.name == change.key.name {
-                true => format!("{}/{}", key.namespace, key.name),
-                false => key.name.clone(),
-            };
-            warnings.push(Warning::Moved { index, from: name(&from.key), to: name(&change.key) });
-        }
-    }
-    warnings
-}
-
 /// Objects that all versions need and whose spec changes.
 fn with_route(changes: &[Change]) -> BTreeSet<ObjectKey> {
     let spec = |object: Option<&Value>| object.map(|object| object["spec"].clone());
@@ -285,6 +249,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Warning;
 
     fn release() -> Release {
         Release { name: "shop".into(), namespace: "models".into() }
@@ -345,13 +310,6 @@ mod tests {
         assert_eq!(members, [(&[new][..], false), (&[key][..], true)]);
         let [Warning::Moved { from, to, .. }] = plan.warnings.as_slice() else { panic!("{:?}", plan.warnings) };
         assert_eq!((from.as_str(), to.as_str(), plan.warnings[0].hint()), ("models/one", "new/one", None));
-    }
-
-    #[test]
-    fn only_who_leaves_names_to_r8_is_told_to_give_them() {
-        let moved = |to: &str| Warning::Moved { index: 1, from: "shop-2".into(), to: to.into() };
-        assert!(moved("shop-1").hint().is_some());
-        assert_eq!(moved("final").hint(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod member;
 mod next;
 mod refusal;
 mod status;
+mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +26,9 @@ pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
 pub use member::{Member, has_state};
 pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
-pub use refusal::{Refusal, Warning};
+pub use refusal::Refusal;
 pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
+pub use warning::Warning;
 
 /// What the cluster says of one object.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,4 +1,4 @@
-//! Why an apply is refused, and of what its user is warned.
+//! Why an apply is refused.
 
 use std::fmt;
 
@@ -79,45 +79,6 @@ impl fmt::Display for Refusal {
             Refusal::RouteRemoved(key) => write!(f, "the strategy is none, but {key} routes this release's requests"),
             Refusal::Environment { version, before, after } => {
                 write!(f, "version {version} is {before} and would become {after} under the same name")
-            }
-        }
-    }
-}
-
-/// Something that an apply does, and that may surprise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
-    /// A version is down while it is replaced, and its share cannot move.
-    Interrupted(String),
-    /// A model is loaded under another name than that of its live version.
-    Moved {
-        /// Index of the entry.
-        index: usize,
-        /// The live version that has the model.
-        from: String,
-        /// The version that will have it.
-        to: String,
-    },
-}
-
-impl Warning {
-    /// What of it the user can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Warning::Interrupted(_) => None,
-            // A version that bears a name of its own has been given it.
-            Warning::Moved { index, to, .. } if !to.ends_with(&format!("-{index}")) || to.contains('/') => None,
-            Warning::Moved { .. } => Some("give versions `metadata.name`, so that a model keeps its object"),
-        }
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::Interrupted(version) => write!(f, "requests to {version} fail while it is replaced"),
-            Warning::Moved { index, from, to } => {
-                write!(f, "entry {index} moves from {from} to {to} and is loaded again")
             }
         }
     }

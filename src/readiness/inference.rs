@@ -77,8 +77,9 @@ fn standard(object: &Value, beside: &Beside<'_>) -> Health {
         let settled = settled(serving && is_true(object, "Ready"), false, !beside.model);
         return Health { serving, settled, failed: None, why: why(object) };
     };
-    let serving = is_true(child, "Available");
-    let unfinished = deployment::unfinished(child);
+    let meant = object["spec"]["predictor"]["minReplicas"] == 0;
+    let serving = deployment::serving(child, meant);
+    let unfinished = deployment::unfinished(child, meant);
     let holds = holds(object, child);
     let done = serving && unfinished.is_none() && is_true(object, "Ready") && holds != Some(false);
     let proven = beside.child_follows || (holds == Some(true) && beside.model && !beside.held);

@@ -116,6 +116,11 @@ impl World {
         self.plan.changes.iter().any(|change| self.is_reshaped(&change.key))
     }
 
+    /// What the plan warns of.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.plan.warnings
+    }
+
     fn moment(&self) -> Moment {
         let members = &self.plan.members;
         let exists = |member: &plan::Member| {

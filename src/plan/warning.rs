@@ -1,0 +1,111 @@
+//! Of what the user of a plan is warned.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{Action, Change, Member};
+use crate::manifest::{Manifests, ObjectKey, Role};
+
+/// Something that an apply does, and that may surprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A version is down while it is replaced, and its share cannot move.
+    Interrupted(String),
+    /// A version that gets requests is to have no pods.
+    Off(String),
+    /// A model is loaded under another name than that of its live version.
+    Moved {
+        /// Index of the entry.
+        index: usize,
+        /// The live version that has the model.
+        from: String,
+        /// The version that will have it.
+        to: String,
+    },
+}
+
+impl Warning {
+    /// What of it the user can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Warning::Interrupted(_) => None,
+            Warning::Off(_) => Some("give it a weight of 0 until something gives it pods"),
+            // A version that bears a name of its own has been given it.
+            Warning::Moved { index, to, .. } if !to.ends_with(&format!("-{index}")) || to.contains('/') => None,
+            Warning::Moved { .. } => Some("give versions `metadata.name`, so that a model keeps its object"),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Interrupted(version) => write!(f, "requests to {version} fail while it is replaced"),
+            Warning::Off(version) => write!(f, "requests to {version} fail: its Deployment is to have 0 replicas"),
+            Warning::Moved { index, from, to } => {
+                write!(f, "entry {index} moves from {from} to {to} and is loaded again")
+            }
+        }
+    }
+}
+
+/// Everything that a plan warns of.
+pub(super) fn of_plan(wanted: &Manifests, changes: &[Change], members: &[Member]) -> Vec<Warning> {
+    let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
+    let mut warnings: Vec<Warning> = interrupted.map(|member| Warning::Interrupted(member.name.clone())).collect();
+    let is_off = |key: &ObjectKey| {
+        let manifest = wanted.iter().find(|manifest| manifest.key == *key);
+        manifest.is_some_and(|manifest| key.kind == "Deployment" && manifest.object["spec"]["replicas"] == 0)
+    };
+    let off = members.iter().filter(|member| member.index.is_some() && member.weight > 0);
+    let off = off.filter(|member| member.objects.iter().any(is_off));
+    warnings.extend(off.map(|member| Warning::Off(member.name.clone())));
+    warnings.extend(moved(changes));
+    warnings
+}
+
+/// Models that are live under another name than the one that they will be loaded under.
+fn moved(changes: &[Change]) -> Vec<Warning> {
+    let model = |object: Option<&Value>| -> Option<String> {
+        let spec = &object?["spec"];
+        let uri = spec["predictor"]["model"]["storageUri"].as_str();
+        let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
+        uri.or(image).map(str::to_owned)
+    };
+    let mut warnings = Vec::new();
+    for change in changes {
+        let Some(Role::Version(index)) = change.role else { continue };
+        let (old, new) = (model(change.pair.before()), model(change.pair.after()));
+        if new.is_none() || old == new || change.action == Action::Unchanged {
+            continue;
+        }
+        let from = changes.iter().find(|other| {
+            other.key != change.key
+                && other.key.kind == change.key.kind
+                && other.action != Action::Unchanged
+                && model(other.pair.before()) == new
+                && model(other.pair.after()) != new
+        });
+        if let Some(from) = from {
+            let name = |key: &ObjectKey| match from.key.name == change.key.name {
+                true => format!("{}/{}", key.namespace, key.name),
+                false => key.name.clone(),
+            };
+            warnings.push(Warning::Moved { index, from: name(&from.key), to: name(&change.key) });
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_leaves_names_to_r8_is_told_to_give_them() {
+        let moved = |to: &str| Warning::Moved { index: 1, from: "shop-2".into(), to: to.into() };
+        assert!(moved("shop-1").hint().is_some());
+        assert_eq!(moved("final").hint(), None);
+    }
+}
