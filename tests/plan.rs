@@ -251,3 +251,33 @@ fn who_wants_no_pods_for_a_version_with_requests_is_warned() {
     );
     assert_eq!((scaled(1, 50), scaled(0, 0)), (vec![], vec![]));
 }
+
+/// Models in ModelMesh, each with its namespace.
+fn placed(versions: &[(&str, &str, u32)]) -> Release {
+    let entry = |(model, namespace, weight): &(&str, &str, u32)| {
+        format!(
+            "  - {{modelFormat: sklearn, storageUri: 's3://m/{model}', weight: {weight}, metadata: {{namespace: {namespace}}}}}\n"
+        )
+    };
+    Release::parse(&format!(
+        "environment: kserve-modelmesh-istio\napplication:\n  metadata: {{name: app}}\n  strategy: blue-green\n  versions:\n{}",
+        versions.iter().map(entry).collect::<String>()
+    ))
+}
+
+#[test]
+fn a_model_that_moves_to_another_namespace_goes_after_its_requests_though_the_route_stays_as_it_is() {
+    for (before, wanted) in [
+        (&[("a", "old", 1)][..], &[("a", "new", 1)][..]),
+        (&[("a", "old", 30), ("b", "old", 70)], &[("a", "old", 30), ("b", "new", 70)]),
+        (&[("a", "old", 30), ("b", "old", 70)], &[("a", "new", 30), ("b", "new", 70)]),
+        (&[("a", "old", 30), ("b", "old", 70)], &[("a", "new", 50), ("c", "old", 50)]),
+    ] {
+        for wait in [true, false] {
+            let world = World::new(Some(&placed(before)), &placed(wanted), Goal { wait, ..Goal::default() });
+            assert!(world.drains(), "{before:?} {wanted:?}");
+            let ends = all_orders(&world);
+            assert!(!wait || ends.contains(&Outcome::Done), "{ends:?}");
+        }
+    }
+}

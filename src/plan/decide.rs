@@ -77,7 +77,9 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     refusals.extend(super::environment::refusals(&changes, observed));
     let warnings = warning::of_plan(&wanted.manifests, &changes, &members);
     let with_route = live_route.map(|_| with_route(&changes)).filter(|_| wanted.route.is_some()).unwrap_or_default();
-    let steps = steps(&changes, &traffic, &with_route);
+    let leaves = traffic.iter().any(|shift| shift.before.is_some() && shift.after.is_none())
+        || members.iter().any(|member| member.superseded);
+    let steps = steps(&changes, leaves, &with_route);
     let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();
     Plan {
         places,
@@ -189,8 +191,8 @@ fn with_route(changes: &[Change]) -> BTreeSet<ObjectKey> {
     changed.map(|change| change.key.clone()).collect()
 }
 
-/// The order of `apply`: versions and support, wait, routing, drain, prune.
-fn steps(changes: &[Change], traffic: &[Shift], with_route: &BTreeSet<ObjectKey>) -> Vec<Step> {
+/// The order of `apply`: versions and support, wait, routing, drain where a version `leaves` that had requests, prune.
+fn steps(changes: &[Change], leaves: bool, with_route: &BTreeSet<ObjectKey>) -> Vec<Step> {
     let written = changes.iter().filter(|change| matches!(change.action, Action::Create | Action::Update));
     let routing = |change: &&Change| {
         matches!(change.role, Some(Role::Routemap | Role::Route)) || with_route.contains(&change.key)
@@ -216,7 +218,6 @@ fn steps(changes: &[Change], traffic: &[Shift], with_route: &BTreeSet<ObjectKey>
     if !last.is_empty() {
         steps.push(Step::Route(last));
     }
-    let leaves = traffic.iter().any(|shift| shift.before.is_some() && shift.after.is_none());
     if leaves && !pruned.is_empty() {
         steps.push(Step::Drain);
     }

@@ -135,6 +135,11 @@ impl Member {
         !(self.superseded && destination.is_by_name_alone())
             && self.objects.iter().any(|key| destination.is(&key.kind, &key.namespace, &key.name))
     }
+
+    /// Whether this is the wanted version that takes the place of a superseded one.
+    pub(super) fn is_heir_of(&self, other: &Member) -> bool {
+        other.superseded && self.index.is_some() && self.name == other.name
+    }
 }
 
 /// Whether an object of this kind says whether it is ready.

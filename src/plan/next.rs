@@ -187,6 +187,22 @@ impl State<'_> {
         gone && !matches!(self.seen.routed, Routed::Wanted(_))
     }
 
+    /// The settled version that has taken the place of a superseded one.
+    fn heir(&self, index: usize) -> Option<usize> {
+        self.wanted().find(|heir| self.member(*heir).is_heir_of(self.member(index)) && self.settled(*heir))
+    }
+
+    /// Since when no request is sent to a member that goes any more; `since` is when the live route came into force.
+    ///
+    /// A route that names a model alone stays as it is when the model moves: requests leave the old one when what has its
+    /// name now is ready.
+    fn left_since(&self, index: usize, since: Duration) -> Duration {
+        let Some(heir) = self.heir(index) else { return since };
+        let written = self.member(heir).objects.iter().filter_map(|key| self.seen.done.get(key)).max().copied();
+        let ready = self.seen.since.get(heir).copied();
+        since.max(written.unwrap_or_default()).max(ready.unwrap_or_default())
+    }
+
     /// Members that the live route sends requests to.
     fn live(&self) -> BTreeSet<usize> {
         if self.is_unrouted() {

@@ -116,6 +116,11 @@ impl World {
         self.plan.changes.iter().any(|change| self.is_reshaped(&change.key))
     }
 
+    /// Whether the plan waits until requests have left what goes.
+    pub fn drains(&self) -> bool {
+        self.plan.steps.contains(&plan::Step::Drain)
+    }
+
     /// What the plan warns of.
     pub fn warnings(&self) -> &[Warning] {
         &self.plan.warnings
@@ -141,14 +146,49 @@ impl World {
             },
             route: self.plan.before.clone(),
             story: Vec::new(),
-            changes: vec![2; members.len()],
+            changes: members.iter().map(|member| self.restless(member)).collect(),
             free: members.iter().map(|member| (!member.routed).then_some(Duration::ZERO)).collect(),
             stopped: BTreeSet::new(),
         }
     }
 
+    /// How often a version changes by itself. Of two of one name that no namespace tells apart in a route, the old one
+    /// stays as it is and the new one becomes something once: no write of the route can help what comes after that.
+    fn restless(&self, member: &plan::Member) -> u8 {
+        let moves = |old: &plan::Member| old.superseded && old.name == member.name;
+        match (member.superseded, self.plan.members.iter().any(moves)) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        }
+    }
+
+    /// Which version a destination of a route means at this moment: of two of one name that no namespace tells apart, the
+    /// old one as long as the new one has not taken its requests.
+    fn meant(&self, moment: &Moment, place: &Destination) -> Option<usize> {
+        let old = |index: &usize| {
+            let member = &self.plan.members[*index];
+            member.superseded && place.label.as_ref() == Some(&member.name) && moment.free[*index].is_none()
+        };
+        let all = || 0..self.plan.members.len();
+        let found: Vec<usize> = all().filter(|index| self.plan.members[*index].is(place)).collect();
+        assert!(found.len() < 2, "{place:?} is several versions");
+        all().find(old).or(found.first().copied())
+    }
+
+    /// Requests leave a model that moves to another namespace when the one of its name there is ready.
+    fn take_over(&self, moment: &mut Moment) {
+        for (index, old) in self.plan.members.iter().enumerate().filter(|(_, old)| old.superseded) {
+            let heir = self.plan.members.iter().position(|new| new.index.is_some() && new.name == old.name).unwrap();
+            let ready = moment.seen.health[heir].serving && moment.seen.health[heir].settled != Settled::No;
+            if ready && self.is_written(moment, heir) {
+                moment.free[index].get_or_insert(moment.seen.now);
+            }
+        }
+    }
+
     /// The share of each member in a route: of the requests that no match names, or of those that one names.
-    fn shares(&self, route: Option<&Value>) -> Vec<f64> {
+    fn shares(&self, moment: &Moment, route: Option<&Value>) -> Vec<f64> {
         let mut shares = vec![0.0; self.plan.members.len()];
         let Some(route) = route else { return shares };
         let istio = route["spec"]["http"].is_array();
@@ -164,14 +204,12 @@ impl World {
             assert!(sum > 0.0, "a split of nothing: {rule}");
             for item in list {
                 let place = destination(item, istio);
-                let found: Vec<usize> =
-                    (0..shares.len()).filter(|index| self.plan.members[*index].is(&place)).collect();
-                assert_eq!(found.len(), 1, "{place:?} is no version");
-                shares[found[0]] = f64::max(shares[found[0]], weight(item) / sum);
+                let found = self.meant(moment, &place).unwrap_or_else(|| panic!("{place:?} is no version"));
+                shares[found] = f64::max(shares[found], weight(item) / sum);
             }
             if let Some(host) = rule["mirror"]["host"].as_str() {
                 let place = destination(&serde_json::json!({"destination": {"host": host}}), true);
-                let found = (0..shares.len()).find(|index| self.plan.members[*index].is(&place)).unwrap();
+                let found = self.meant(moment, &place).unwrap();
                 shares[found] = f64::max(shares[found], rule["mirrorPercentage"]["value"].as_f64().unwrap() / 100.0);
             }
         }
@@ -210,7 +248,7 @@ impl World {
 
     /// Traffic rule 1, for a route that is written now.
     fn check_route(&self, moment: &Moment, new: &Value) {
-        let (old, new) = (self.shares(moment.route.as_ref()), self.shares(Some(new)));
+        let (old, new) = (self.shares(moment, moment.route.as_ref()), self.shares(moment, Some(new)));
         let serving = |index: usize| moment.seen.health[index].serving;
         // A share is free when its version does not serve; it comes back later to others than those that had it.
         let freed = (0..old.len()).any(|index| old[index] > 0.0 && !serving(index))
@@ -311,7 +349,7 @@ impl World {
     }
 
     fn becomes(&self, moment: &mut Moment, index: usize, health: Health) {
-        let share = self.shares(moment.route.as_ref())[index];
+        let share = self.shares(moment, moment.route.as_ref())[index];
         if !health.serving && share > 0.0 {
             moment.stopped.insert(index);
         }
@@ -320,10 +358,11 @@ impl World {
         if self.is_settled(moment, index) {
             moment.stopped.remove(&index);
         }
+        self.take_over(moment);
     }
 
     fn write(&self, moment: &mut Moment, keys: &[ObjectKey]) {
-        let shares = self.shares(moment.route.as_ref());
+        let shares = self.shares(moment, moment.route.as_ref());
         let settled = |index| self.is_written(moment, index) && self.is_settled(moment, index);
         let new_route = (0..shares.len()).any(|index| self.plan.members[index].index.is_some() && settled(index));
         let reshaped = keys.iter().find(|key| self.is_reshaped(key));
@@ -371,8 +410,8 @@ impl World {
             RouteWrite::Wanted(weights) => self.plan.route.as_ref().unwrap().at(weights).unwrap().object,
         };
         self.check_route(moment, &new);
-        let before = self.shares(moment.route.as_ref());
-        let after = self.shares(Some(&new));
+        let before = self.shares(moment, moment.route.as_ref());
+        let after = self.shares(moment, Some(&new));
         for index in 0..after.len() {
             moment.free[index] = match (before[index] > 0.0, after[index] > 0.0) {
                 (_, true) => None,
@@ -400,7 +439,7 @@ impl World {
         }
         for (index, member) in self.plan.members.iter().enumerate() {
             if member.objects.iter().any(|key| keys.contains(key)) {
-                if self.shares(moment.route.as_ref())[index] > 0.0 {
+                if self.shares(moment, moment.route.as_ref())[index] > 0.0 {
                     self.fail(moment, &format!("rule 4: {} is deleted with requests", member.name));
                 }
                 self.check_free(moment, index);
@@ -411,7 +450,7 @@ impl World {
         }
         let is = |key: &ObjectKey, route: &Value| route["kind"] == key.kind && route["metadata"]["name"] == key.name;
         if let Some(route) = moment.route.take_if(|route| keys.iter().any(|key| is(key, route))) {
-            for (index, share) in self.shares(Some(&route)).into_iter().enumerate() {
+            for (index, share) in self.shares(moment, Some(&route)).into_iter().enumerate() {
                 moment.free[index] = moment.free[index].or((share > 0.0).then_some(moment.seen.now));
             }
         }
@@ -432,7 +471,7 @@ impl World {
             return;
         }
         let Some(route) = &moment.route else { return };
-        let shares = self.shares(Some(route));
+        let shares = self.shares(moment, Some(route));
         let serves = |index: usize| moment.seen.health[index].serving;
         let before = !matches!(moment.seen.routed, Routed::Wanted(_));
         if before && !(0..shares.len()).any(|index| shares[index] > 0.0 && serves(index)) {
@@ -450,8 +489,7 @@ impl World {
             let list = rule[key].as_array().unwrap();
             let serves = |item: &Value| {
                 let place = destination(item, key == "route");
-                let index = (0..self.plan.members.len()).find(|index| self.plan.members[*index].is(&place)).unwrap();
-                moment.seen.health[index].serving
+                moment.seen.health[self.meant(moment, &place).unwrap()].serving
             };
             let weighs = |item: &&Value| item["weight"] != 0;
             let states: Vec<bool> = list.iter().filter(weighs).map(serves).collect();

@@ -145,30 +145,29 @@ impl State<'_> {
     }
 
     pub(super) fn drain(&self, since: Duration) -> Option<Next> {
-        let live = match &self.seen.routed {
-            Routed::AsBefore => return None,
-            _ => self.live(),
+        let (live, going) = (self.live(), self.going());
+        let leaves = |index: &usize| {
+            let member = self.member(*index);
+            let left = !live.contains(index) || self.heir(*index).is_some();
+            member.routed && left && member.objects.iter().any(|key| going.contains(key))
         };
-        let going = self.going();
-        let leaves = |index: usize| {
-            let member = self.member(index);
-            member.routed && !live.contains(&index) && member.objects.iter().any(|key| going.contains(key))
-        };
-        let drained = since + self.plan.goal.drain;
-        let waits = (0..self.plan.members.len()).any(leaves) && self.seen.now < drained;
-        waits.then_some(Next::Watch(drained))
+        let left = (0..self.plan.members.len()).filter(leaves).map(|index| self.left_since(index, since));
+        let drained = left.max()? + self.plan.goal.drain;
+        (self.seen.now < drained).then_some(Next::Watch(drained))
     }
 
     /// Waits until the controller's route says what the routemap says.
     pub(super) fn followed(&self) -> Option<Next> {
         if let Some(follows) = self.seen.follows {
             let Some(since) = self.seen.in_force else { return Some(self.until_in_force()) };
-            let drained = since.max(follows) + self.plan.goal.drain;
             let going = self.going();
-            let leaves = self.plan.members.iter().any(|member| {
+            let leaves = |index: &usize| {
+                let member = self.member(*index);
                 member.index.is_none() && member.routed && member.objects.iter().any(|key| going.contains(key))
-            });
-            return (leaves && self.seen.now < drained).then_some(Next::Watch(drained));
+            };
+            let leaving = (0..self.plan.members.len()).filter(leaves);
+            let drained = leaving.map(|index| self.left_since(index, since.max(follows))).max()? + self.plan.goal.drain;
+            return (self.seen.now < drained).then_some(Next::Watch(drained));
         }
         let last = self.seen.done.values().chain(&self.seen.since).max().copied().unwrap_or_default();
         let limit = last + CONTROLLER_FOLLOWS;
