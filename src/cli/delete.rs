@@ -19,8 +19,10 @@ use super::request::World;
 use super::{Done, connect, records, secret};
 use crate::cluster::records::Take;
 use crate::cluster::{Cluster, ClusterError, Finding, News};
-use crate::manifest::ObjectKey;
-use crate::plan::{Deletion, Owner, Release, delete, finalizers};
+use crate::manifest::{Manifest, ObjectKey, Role};
+use crate::plan::{Deletion, Owner, Recorded, Release, delete, finalizers, resources};
+use crate::record::{Revision, Status};
+use crate::route::Route;
 
 /// Exit codes beside those of [`Failure`].
 const NOT_GONE: u8 = 4;
@@ -68,6 +70,7 @@ pub(super) fn run(
             Some(last) => records.read(&release, last.entry.number).await.map_err(ClusterError::from)?,
             None => None,
         };
+        let recorded = last.as_ref().map_or(Recorded::Nothing, |kept| route_of(&kept.revision));
         let held = match last {
             Some(kept) => {
                 let begun = records.hold(kept, recorded::deleting, holder, CLOCK()).await;
@@ -75,7 +78,7 @@ pub(super) fn run(
             }
             None => None,
         };
-        let deletion = delete(&finding.found, &release);
+        let deletion = delete(&finding.found, &release, recorded);
         progress.with_report(|report| {
             live::remark(&finding.found, report);
             remarks(&deletion, report);
@@ -127,6 +130,25 @@ pub(super) fn run(
         Err(missed) => return Err(missed.failure(&release)),
     };
     finished.report(args, report)
+}
+
+/// What the last record says of the route.
+fn route_of(revision: &Revision) -> Recorded {
+    let routes = |manifest: &Manifest| match manifest.role {
+        Role::Route => true,
+        // One that names the versions alone is there without a route as well.
+        Role::Routemap => {
+            let text = manifest.object["data"]["strSpec"].as_str().unwrap_or_default();
+            !matches!(Route::parse(text), Ok(None))
+        }
+        _ => false,
+    };
+    match revision.manifests(resources) {
+        Ok(manifests) if manifests.iter().any(routes) => Recorded::Route,
+        // A change that did not end may have taken the route away; a deletion is none.
+        Ok(_) if revision.info.status == Status::Deployed || revision.info.deleted.is_some() => Recorded::NoRoute,
+        _ => Recorded::Nothing,
+    }
 }
 
 /// What is known before anything is deleted.

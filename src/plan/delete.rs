@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::decide::is_route;
 use super::found::{Found, is_routemap};
-use super::{Owner, Release};
+use super::{Owner, Release, has_state};
 use crate::manifest::ObjectKey;
 use crate::route::shares;
 
@@ -25,10 +25,23 @@ pub struct Deletion {
     pub foreign: Vec<(ObjectKey, Owner)>,
 }
 
+/// What the records say of the route of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// There was one.
+    Route,
+    /// There was none.
+    NoRoute,
+    /// Nothing: there is no record, or one of a change that did not end.
+    Nothing,
+}
+
 /// Decides what is deleted, and when.
 ///
-/// A route goes though it is marked to be kept: the mark is for Helm's chart, see [`Release::mark`].
-pub fn delete(found: &Found, release: &Release) -> Deletion {
+/// A route goes though it is marked to be kept: the mark is for Helm's chart, see [`Release::mark`]. Of one that is gone
+/// nobody knows when it went, perhaps in a deletion that was interrupted: its versions are taken to have requests still,
+/// unless the records say that there was none.
+pub fn delete(found: &Found, release: &Release, recorded: Recorded) -> Deletion {
     let mut deletion = Deletion::default();
     for (key, object) in &found.objects {
         let metadata = &object["metadata"];
@@ -49,8 +62,9 @@ pub fn delete(found: &Found, release: &Release) -> Deletion {
             deletion.foreign.push((key.clone(), release.owner(object)));
         }
     }
-    deletion.drains =
-        deletion.routes.iter().filter_map(|key| found.routes.get(key)).any(|route| !shares(route).is_empty());
+    let live = deletion.routes.iter().filter_map(|key| found.routes.get(key)).any(|route| !shares(route).is_empty());
+    let gone = deletion.routes.is_empty() && recorded != Recorded::NoRoute;
+    deletion.drains = live || (gone && deletion.rest.iter().any(has_state));
     deletion
 }
 
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_routes_goes_before_what_answers() {
-        let deletion = delete(&found(), &release());
+        let deletion = delete(&found(), &release(), Recorded::Route);
         assert_eq!(deletion.routemaps, [key("ConfigMap", "wisdom-routemap")]);
         assert_eq!(deletion.routes, [key("VirtualService", "wisdom")]);
         assert_eq!(deletion.rest, [key("ConfigMap", "wisdom-0-weight-config"), key("InferenceService", "wisdom-0")]);
@@ -150,18 +164,23 @@ mod tests {
         let mut found = found();
         let keep = object(json!({"annotations": {"helm.sh/resource-policy": " keep "}}));
         found.objects.insert(key("InferenceService", "wisdom-0"), keep);
-        let deletion = delete(&found, &release());
+        let deletion = delete(&found, &release(), Recorded::Route);
         assert_eq!(deletion.kept, [key("InferenceService", "wisdom-0")]);
         assert_eq!(deletion.rest, [key("ConfigMap", "wisdom-0-weight-config")]);
         assert_eq!(deletion.routes, [key("VirtualService", "wisdom")]);
     }
 
     #[test]
-    fn without_a_route_nobody_is_waited_for() {
+    fn requests_of_a_route_that_is_gone_are_waited_for_unless_there_was_none() {
         let mut found = found();
         found.objects.remove(&key("VirtualService", "wisdom"));
         found.routes.clear();
-        assert!(!delete(&found, &release()).drains);
+        let drains = |found: &Found, recorded| delete(found, &release(), recorded).drains;
+        assert_eq!((drains(&found, Recorded::Route), drains(&found, Recorded::Nothing)), (true, true));
+        assert!(!drains(&found, Recorded::NoRoute));
+        // What answered requests is gone as well.
+        found.objects.remove(&key("InferenceService", "wisdom-0"));
+        assert!(!drains(&found, Recorded::Route));
     }
 
     /// The route as the Iter8 controller makes it: no mark of a release on it.
@@ -179,7 +198,7 @@ mod tests {
             found.objects.remove(&route);
             found.others.insert(route.clone(), of_the_controller(owner));
             found.routes.insert(route.clone(), of_the_controller(owner));
-            let deletion = delete(&found, &release());
+            let deletion = delete(&found, &release(), Recorded::Route);
             assert_eq!((deletion.routes, deletion.drains), (vec![route], true), "{owner}");
         }
     }
@@ -194,7 +213,7 @@ mod tests {
             json!({"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "models"});
         found.others.insert(route.clone(), other);
         found.others.insert(key("Service", "theirs"), json!({"metadata": {}}));
-        let deletion = delete(&found, &release());
+        let deletion = delete(&found, &release(), Recorded::Route);
         assert_eq!(deletion.routes, []);
         let expected = [(key("Service", "theirs"), Owner::Nobody), (route, Owner::Other("models/other".into()))];
         assert_eq!(deletion.foreign, expected);

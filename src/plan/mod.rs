@@ -21,7 +21,7 @@ use crate::readiness::Health;
 use crate::route::{Route, Share};
 
 pub use decide::{CONTROLLER, Wanted, is_controllers, is_owned_by, is_route, plan, shifts};
-pub use delete::{Deletion, delete, finalizers, holder};
+pub use delete::{Deletion, Recorded, delete, finalizers, holder};
 pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
 pub use member::{Member, has_state};

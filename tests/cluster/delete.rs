@@ -262,8 +262,10 @@ async fn an_interrupted_delete_says_what_went_and_a_later_one_goes_on() {
     );
     assert!(told(&output).contains(&end), "{}", told(&output));
     assert!(namespace.get("Deployment", "shop-0").await.is_some());
-    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop"]);
+    // Nobody knows how much of the drain had passed.
+    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--drain", "1s"]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(told(&output).contains("waiting 1 s for requests to leave\n"), "{}", told(&output));
     assert_eq!(objects(&namespace).await, Vec::<String>::new());
 }
 

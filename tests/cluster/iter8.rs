@@ -1,4 +1,5 @@
-//! The real Iter8 controller gives from r8's routemaps the routes that r8 itself writes, whichever versions are ready.
+//! The real Iter8 controller gives from r8's routemaps the routes that r8 itself writes, whichever versions are ready; and
+//! what it routes can be deleted.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -7,8 +8,12 @@ use std::process::Stdio;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Iter8, Namespace, cluster_with_controllers, eventually, read};
+use crate::harness::{
+    Ask, Cluster, Iter8, Namespace, Recorder, Rules, assert_traffic_rules, cluster_with_controllers, control_plane,
+    eventually, read,
+};
 use crate::parts::wanted;
+use crate::shop::{apply, r8, told, values};
 
 /// A release of some versions, named after what it is.
 struct Release<'a> {
@@ -158,4 +163,59 @@ async fn iter8_routes_models_on_modelmesh_as_r8_does() {
 async fn iter8_routes_models_in_deployments_as_r8_does() {
     let releases = [("blue-green", 2), ("blue-green", 3), ("canary", 2), ("canary", 3), ("mirror", 2)];
     the_routes_are_r8s("kserve-standard", &releases).await;
+}
+
+/// A release that the controller routes.
+async fn routed_by(cluster: &Cluster, stem: &str) -> (Namespace, Iter8) {
+    let namespace = cluster.namespace(stem, &[Ask::Ready]).await;
+    let controller = Iter8::start(cluster, &namespace.name);
+    let values = format!("iter8Version: v1.1\n{}", values("deployment-istio"));
+    apply(cluster, &namespace, &["--routing", "routemap", "--timeout", "90s"], &values);
+    let writer = |route: &Value| route["metadata"]["managedFields"][0]["manager"] == "iter8-controller";
+    assert!(writer(&namespace.get("VirtualService", "shop").await.unwrap()));
+    (namespace, controller)
+}
+
+#[tokio::test]
+async fn what_iter8_routes_is_deleted_and_no_route_leads_to_a_version_that_goes() {
+    if !wanted() {
+        return;
+    }
+    let Some(cluster) = control_plane() else { return };
+    let (namespace, _controller) = routed_by(cluster, "iter8-delete").await;
+    let held = namespace.get("Deployment", "shop-0").await.unwrap();
+    assert_eq!(held["metadata"]["finalizers"], json!(["iter8.tools/finalizer"]));
+    let recorder = Recorder::start(cluster, &namespace.name);
+    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--drain", "1s", "--timeout", "90s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0").route_may_end());
+    for (kind, name) in [("VirtualService", "shop"), ("Deployment", "shop-0"), ("ConfigMap", "shop-routemap")] {
+        assert_eq!(namespace.get(kind, name).await, None, "{kind} {name}");
+    }
+}
+
+#[tokio::test]
+async fn what_iter8_holds_and_it_does_not_run_is_named() {
+    if !wanted() {
+        return;
+    }
+    let Some(cluster) = control_plane() else { return };
+    let (namespace, controller) = routed_by(cluster, "iter8-gone").await;
+    drop(controller);
+    let args = ["delete", "shop", "--drain", "0s", "--timeout", "2s"];
+    let output = r8(&mut cluster.r8(), &namespace, &args);
+    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+    let line = told(&output).lines().find(|line| line.starts_with("error: ")).unwrap().to_owned();
+    assert!(
+        line.ends_with("its finalizer `iter8.tools/finalizer` is to be removed by the Iter8 controller"),
+        "{}",
+        told(&output)
+    );
+    assert_eq!(namespace.get("VirtualService", "shop").await, None);
+    assert!(namespace.get("Deployment", "shop-0").await.is_some());
+    // When the controller runs again, a later run does the rest.
+    let _controller = Iter8::start(cluster, &namespace.name);
+    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--drain", "0s", "--timeout", "90s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(namespace.get("Deployment", "shop-0").await, None);
 }
