@@ -212,3 +212,24 @@ fn a_model_whose_deployment_is_scaled_to_0_does_not_serve_unless_it_may() {
     };
     assert_eq!((state(1), state(0)), ('.', 'u'));
 }
+
+#[test]
+fn a_model_that_a_failed_run_wrote_is_not_settled_by_an_older_status() {
+    let state = |status: &str| {
+        let mut track = Track::new(Some(json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+            "metadata": {"name": "a", "managedFields": [
+                {"manager": "helm", "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": {"f:spec": {"f:predictor": {}}}},
+                {"manager": "manager", "subresource": "status", "time": status, "fieldsV1": {"f:status": {}}}]},
+            "status": {"deploymentMode": "ModelMesh", "conditions": [{"type": "PredictorReady", "status": "True"}],
+                       "modelStatus": {"transitionStatus": "UpToDate", "states": {"activeModelState": "Loaded", "targetModelState": ""}}},
+        })));
+        let before = letter(&track.health(false));
+        track.doubt();
+        (before, letter(&track.health(false)))
+    };
+    assert_eq!(state("2026-01-01T00:00:09Z"), ('u', 'o'));
+    // Of the same second nobody knows, and perhaps none comes any more.
+    assert_eq!(state("2026-01-01T00:00:10Z"), ('u', 'u'));
+    assert_eq!(state("2026-01-01T00:00:11Z"), ('S', 'S'));
+}

@@ -113,6 +113,7 @@ impl Cluster<'_> {
             left,
             routemap: routemaps.into_iter().next(),
             resources,
+            pending: BTreeSet::new(),
         };
         Ok(Sight { manifests, observed, kinds })
     }

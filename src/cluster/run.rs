@@ -83,6 +83,9 @@ impl<'a> Run<'a> {
         let tracks = keys.map(|key| {
             let mut track = Track::new(live(key));
             track.see_child(observed.children.get(key).cloned());
+            if observed.pending.contains(key) {
+                track.doubt();
+            }
             (key.clone(), track)
         });
         let members = plan.members.len();

@@ -125,6 +125,9 @@ impl Member {
             let wanted = observed.objects.get(key).and_then(|observation| observation.live.clone());
             let mut track = Track::new(wanted.or_else(|| observed.left.get(key).cloned()));
             track.see_child(observed.children.get(key).cloned());
+            if observed.pending.contains(key) {
+                track.doubt();
+            }
             track.health(observed.knative)
         });
         states.reduce(Health::and).unwrap_or_else(Health::trivial)
@@ -209,19 +212,19 @@ fn selects(service: &Value, labels: &Value) -> bool {
 fn is_new_model(change: &Change) -> bool {
     match (change.action, change.key.kind.as_str()) {
         (Action::Create, _) => true,
-        (Action::Update, "InferenceService") => {
-            let predictor = |object: Option<&Value>| {
-                let mut predictor = object.map(|object| object["spec"]["predictor"].clone()).unwrap_or_default();
-                if let Some(fields) = predictor.as_object_mut() {
-                    SCALING.iter().for_each(|key| drop(fields.shift_remove(*key)));
-                }
-                predictor
-            };
-            predictor(change.pair.before()) != predictor(change.pair.after())
-        }
+        (Action::Update, "InferenceService") => predictor(change.pair.before()) != predictor(change.pair.after()),
         (Action::Update, "Deployment") => template(change.pair.before()) != template(change.pair.after()),
         _ => false,
     }
+}
+
+/// What of an InferenceService says which model it is.
+pub(super) fn predictor(object: Option<&Value>) -> Value {
+    let mut predictor = object.map(|object| object["spec"]["predictor"].clone()).unwrap_or_default();
+    if let Some(fields) = predictor.as_object_mut() {
+        SCALING.iter().for_each(|key| drop(fields.shift_remove(*key)));
+    }
+    predictor
 }
 
 fn template(object: Option<&Value>) -> Value {

@@ -7,6 +7,7 @@ mod found;
 mod goal;
 mod member;
 mod next;
+mod pending;
 mod refusal;
 mod status;
 mod warning;
@@ -26,6 +27,7 @@ pub use found::{Found, is_routemap, resources};
 pub use goal::{Goal, Routing};
 pub use member::{Member, has_state};
 pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
+pub use pending::pending;
 pub use refusal::Refusal;
 pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
 pub use warning::Warning;
@@ -83,6 +85,8 @@ pub struct Observed {
     pub children: BTreeMap<ObjectKey, Value>,
     /// Whether Knative's API is served.
     pub knative: bool,
+    /// Models that a revision has written which never came to be deployed, see [`pending`].
+    pub pending: BTreeSet<ObjectKey>,
 }
 
 /// What happens to one object.

@@ -11,6 +11,8 @@ pub struct Track {
     object: Option<Value>,
     child: Option<Value>,
     write: Option<Write>,
+    /// Whether a run that did not end well wrote the model, so that an older status says nothing of it.
+    pending: bool,
 }
 
 /// The last write of this run.
@@ -32,6 +34,12 @@ impl Track {
     /// Starts with an object as it is; none when it does not exist.
     pub fn new(object: Option<Value>) -> Track {
         Track { object, ..Track::default() }
+    }
+
+    /// Notes that its model was written by a run that did not end well: a status of an earlier second proves nothing, and
+    /// does not come to count by staying as it is.
+    pub fn doubt(&mut self) {
+        self.pending = true;
     }
 
     /// The newest state; none when it does not exist.
@@ -61,6 +69,7 @@ impl Track {
     pub fn wrote(&mut self, reply: Value, model: bool) {
         let child = self.child.as_ref().and_then(|child| child["metadata"]["generation"].as_i64());
         let held = self.child.as_ref().is_some_and(|child| inference::holds(&reply, child) == Some(true));
+        let model = model || self.pending;
         self.write = Some(Write { reply: reply.clone(), child, held, model, moved: false });
         if !is_older(Some(&reply), self.object.as_ref()) {
             self.object = Some(reply);
@@ -111,7 +120,9 @@ impl Track {
             None => {
                 let follows = status_is_newer(object, object);
                 let child_follows = child.is_some_and(|child| follows || status_is_newer(object, child));
-                Beside { child, follows, child_follows, held: false, model: false, knative }
+                // In the same second it may be either.
+                let model = self.pending && !status_follows(object);
+                Beside { child, follows, child_follows, held: true, model, knative }
             }
         }
     }
