@@ -1,10 +1,12 @@
 //! `delete`: takes a release away, what routes first, so that no request goes where nothing answers any more.
 
+mod past;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use futures_util::future::{Either, join, select};
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -19,10 +21,9 @@ use super::request::World;
 use super::{Done, connect, records, secret};
 use crate::cluster::records::Take;
 use crate::cluster::{Cluster, ClusterError, Finding, News};
-use crate::manifest::{Manifest, ObjectKey, Role};
-use crate::plan::{Deletion, Owner, Recorded, Release, delete, finalizers, resources};
-use crate::record::{Revision, Status};
-use crate::route::Route;
+use crate::manifest::ObjectKey;
+use crate::plan::{Deletion, Owner, Release, delete, finalizers};
+use past::Past;
 
 /// Exit codes beside those of [`Failure`].
 const NOT_GONE: u8 = 4;
@@ -56,21 +57,22 @@ pub(super) fn run(
         let cluster = Cluster::connect(&access, &say, deadline, &stop).await?;
         let records = cluster.records(driver);
         let take = if args.take_lock { Take::AtOnce } else { Take::WhenStale };
-        let known = async {
-            // Who only looks does not ask who is at work.
-            let known = if args.dry_run { Ok(Vec::new()) } else { records.unlocked(&release, take, CLOCK).await };
-            known.map_err(ClusterError::from)
+        // Who only looks does not ask who is at work.
+        let known = match args.dry_run {
+            true => Ok(records.history(&release).await.unwrap_or_default()),
+            false => records.unlocked(&release, take, CLOCK).await,
         };
-        let (known, finding) = join(known, cluster.find(&release)).await;
-        let finding = finding?;
-        if finding.found.is_empty() && known.as_ref().map_or(true, Vec::is_empty) {
+        let mut past = Past::read(&records, known.as_deref().unwrap_or_default()).await?;
+        let finding = cluster.find_in(&release, past.namespaces()).await?;
+        let nothing = args.dry_run || known.as_ref().map_or(true, Vec::is_empty);
+        if finding.found.is_empty() && nothing {
             return Err(Missed::Nothing(Box::new(finding.found)));
         }
-        let last = match known?.last() {
-            Some(last) => records.read(&release, last.entry.number).await.map_err(ClusterError::from)?,
+        let recorded = past.route();
+        let last = match known.map_err(ClusterError::from)?.last().filter(|_| !args.dry_run) {
+            Some(last) => past.last(&records, last).await?,
             None => None,
         };
-        let recorded = last.as_ref().map_or(Recorded::Nothing, |kept| route_of(&kept.revision));
         let held = match last {
             Some(kept) => {
                 let begun = records.hold(kept, recorded::deleting, holder, CLOCK()).await;
@@ -130,25 +132,6 @@ pub(super) fn run(
         Err(missed) => return Err(missed.failure(&release)),
     };
     finished.report(args, report)
-}
-
-/// What the last record says of the route.
-fn route_of(revision: &Revision) -> Recorded {
-    let routes = |manifest: &Manifest| match manifest.role {
-        Role::Route => true,
-        // One that names the versions alone is there without a route as well.
-        Role::Routemap => {
-            let text = manifest.object["data"]["strSpec"].as_str().unwrap_or_default();
-            !matches!(Route::parse(text), Ok(None))
-        }
-        _ => false,
-    };
-    match revision.manifests(resources) {
-        Ok(manifests) if manifests.iter().any(routes) => Recorded::Route,
-        // A change that did not end may have taken the route away; a deletion is none.
-        Ok(_) if revision.info.status == Status::Deployed || revision.info.deleted.is_some() => Recorded::NoRoute,
-        _ => Recorded::Nothing,
-    }
 }
 
 /// What is known before anything is deleted.

@@ -34,11 +34,20 @@ impl Cluster<'_> {
     ///
     /// What every request can fail with; what may not be listed or read is no failure.
     pub async fn find(&self, release: &Release) -> Result<Finding, ClusterError> {
+        self.find_in(release, BTreeSet::new()).await
+    }
+
+    /// The same in further namespaces, as those that the manifests of its records name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cluster::find`].
+    pub async fn find_in(&self, release: &Release, mut namespaces: BTreeSet<String>) -> Result<Finding, ClusterError> {
         let more: Vec<&str> = KINDS.iter().map(|(api_version, _)| *api_version).collect();
         let (kinds, knative) = join(self.discover(&Manifests::default(), &more), self.has_knative(true)).await;
         let kinds = kinds?;
         let mut found = Found { knative: knative?, ..Found::default() };
-        let mut namespaces = BTreeSet::from([release.namespace.clone()]);
+        namespaces.insert(release.namespace.clone());
         let mut unmarked = self.take(&mut found, &kinds, &namespaces, release).await?;
         let routemap = found.objects.iter().find(|(key, object)| is_routemap_of(key, &object["metadata"]));
         if let Some(key) = routemap.map(|(key, _)| key.clone())

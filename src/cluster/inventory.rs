@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use kube::api::ListParams;
 use kube::core::{DynamicObject, PartialObjectMeta};
 use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, Sight};
 use crate::manifest::{Manifests, ObjectKey, Role};
 use crate::plan::{Observation, Owner, Release, is_controllers, is_owned_by, is_route, is_routemap};
 use crate::route::{Route, destinations};
@@ -60,6 +60,36 @@ impl Cluster<'_> {
             }
         }
         Ok(inventory)
+    }
+
+    /// Looks in further namespaces for what the release has left, as in those that the manifests of its records name: after
+    /// an interruption nothing that is live may name them any more.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with; kinds that may not be listed are noted.
+    pub async fn widen(
+        &self,
+        sight: &mut Sight,
+        mut namespaces: BTreeSet<String>,
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        namespaces.retain(|name| !sight.listed.contains(name));
+        if namespaces.is_empty() {
+            return Ok(());
+        }
+        let (kinds, observed) = (&sight.kinds, &mut sight.observed);
+        let models = kinds.get("serving.kserve.io", "InferenceService").is_some();
+        let lists = self.inventory(kinds, &namespaces, release);
+        let (inventory, children) = join(lists, self.children(kinds, namespaces.clone(), models)).await;
+        let inventory = inventory?;
+        let unlisted: BTreeSet<String> = inventory.unlisted.into_iter().chain(observed.unlisted.drain(..)).collect();
+        observed.unlisted = unlisted.into_iter().collect();
+        let left = self.left(&observed.objects, kinds, inventory.keys).await?;
+        observed.left.extend(left);
+        observed.children.extend(children?);
+        sight.listed.append(&mut namespaces);
+        Ok(())
     }
 
     /// The objects of the inventory that are not wanted, as they are.

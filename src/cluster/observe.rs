@@ -28,6 +28,8 @@ pub struct Sight {
     pub observed: Observed,
     /// How their kinds are served.
     pub(super) kinds: Kinds,
+    /// The namespaces in which the release was looked for.
+    pub(super) listed: BTreeSet<String>,
 }
 
 /// What of the kinds of a release a cluster serves.
@@ -80,8 +82,8 @@ impl Cluster<'_> {
         let (objects, (lists, children)) = join(objects, join(lists, children)).await;
         let objects: BTreeMap<ObjectKey, Observation> = objects?.into_iter().collect();
         let inventory = lists?;
-        let mut children = children?;
-        let mut unlisted = inventory.unlisted;
+        let children = children?;
+        let unlisted = inventory.unlisted;
         let mut left = self.left(&objects, &kinds, inventory.keys).await?;
         let routemaps = routemaps(&manifests, &objects, &left);
         left.extend(self.made(&routemaps, &objects, &left, &kinds, inventory.unmarked, release).await?);
@@ -89,16 +91,6 @@ impl Cluster<'_> {
         // Versions of earlier revisions may lie in namespaces that only a live routemap or a live route names.
         let mut others: BTreeSet<String> = resources.iter().flatten().map(|key| key.namespace.clone()).collect();
         others.extend(routed_namespaces(&objects, &left));
-        others.retain(|name| !namespaces.contains(name));
-        if !others.is_empty() {
-            let models = kinds.get("serving.kserve.io", "InferenceService").is_some();
-            let more = join(self.inventory(&kinds, &others, release), self.children(&kinds, others.clone(), models));
-            let (more, more_children) = more.await;
-            let more = more?;
-            unlisted.extend(more.unlisted);
-            left.extend(self.left(&objects, &kinds, more.keys).await?);
-            children.extend(more_children?);
-        }
         let missing: BTreeSet<&str> = objects
             .iter()
             .filter(|(_, observation)| observation.mode == Mode::NoNamespace)
@@ -115,7 +107,9 @@ impl Cluster<'_> {
             resources,
             pending: BTreeSet::new(),
         };
-        Ok(Sight { manifests, observed, kinds })
+        let mut sight = Sight { manifests, observed, kinds, listed: namespaces };
+        self.widen(&mut sight, others, release).await?;
+        Ok(sight)
     }
 
     /// Whether Knative's API is served; asked only where it matters.

@@ -1,11 +1,17 @@
 //! What others and earlier runs left of a release: routes of the controller, versions elsewhere.
 
+use std::collections::BTreeSet;
+
 use kube::api::{Patch, PatchParams};
+use r8::cluster::records::Driver;
+use r8::cluster::{Access, Cluster as Client, News};
+use r8::plan::{Action, Goal, Release, Wanted, plan, resources};
+use tokio::time::Instant;
 
 use super::interrupts::signal;
 use super::*;
-use crate::harness::{Ask, Proxy, control_plane, eventually};
-use crate::shop::hand_to_the_controller;
+use crate::harness::{Ask, PATIENCE, Proxy, control_plane, eventually};
+use crate::shop::{hand_to_the_controller, r8, told};
 
 const TWO: [(&str, u32); 2] = [("one", 30), ("two", 70)];
 
@@ -59,6 +65,64 @@ async fn a_version_is_pruned_in_the_namespace_that_only_the_route_names() {
     let one = values("deployment-istio", "blue-green", &TWO[..1]);
     apply(cluster, &namespace, &["--routing", "route"], &one).with(0);
     assert_eq!(elsewhere.get("Service", "shop-1").await, None);
+}
+
+/// Values of two versions of which the second one lies in another namespace.
+fn second_in(namespace: &str) -> String {
+    let metadata = format!("'shop:two', metadata: {{namespace: {namespace}}}");
+    values("deployment-istio", "blue-green", &TWO).replace("'shop:two'", &metadata)
+}
+
+#[tokio::test]
+async fn a_version_is_deleted_in_the_namespace_that_only_the_record_names() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("recorded", &[Ask::Ready]).await;
+    let elsewhere = cluster.namespace("recorded-too", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &["--routing", "route"], &second_in(&elsewhere.name)).with(0);
+    namespace.delete("VirtualService", "shop").await;
+    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--drain", "0s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(elsewhere.get("Service", "shop-1").await, None);
+    assert_eq!(elsewhere.get("Deployment", "shop-1").await, None);
+}
+
+/// What was routed elsewhere when an apply was killed before it pruned: only the manifests of the records name it.
+#[tokio::test]
+async fn what_the_records_name_is_pruned_where_nothing_live_does() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("moving", &[Ask::Ready]).await;
+    let old = cluster.namespace("moving-old", &[Ask::Ready]).await;
+    let new = cluster.namespace("moving-new", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &["--routing", "route"], &second_in(&old.name)).with(0);
+    let flags = ["apply", "--routing", "route", "--drain", "1h", "--settle", "1s", "--timeout", "90s"];
+    let running = start(cluster.r8(), &namespace.name, &flags, &second_in(&new.name));
+    eventually("the route leads to the new one", async || {
+        let route = namespace.get("VirtualService", "shop").await?;
+        let spec = route["spec"].to_string();
+        (spec.contains(&new.name) && !spec.contains(&old.name)).then_some(())
+    })
+    .await;
+    signal(&running, "KILL");
+    running.end();
+    let (_running, stop) = tokio::sync::watch::channel(false);
+    let quiet = |_: News<'_>| {};
+    let access = Access { kubeconfig: vec![cluster.kubeconfig().into()], ..Access::default() };
+    let client = Client::connect(&access, &quiet, Instant::now() + PATIENCE, &stop).await.unwrap();
+    let release = Release { name: "shop".into(), namespace: namespace.name.clone() };
+    let (kept, _) = client.records(Driver::Secret).revisions(&release).await.unwrap();
+    let revisions: Vec<_> = kept.iter().map(|kept| kept.revision.manifests(resources).unwrap()).collect();
+    let wanted = revisions.last().unwrap().clone();
+    let mut sight = client.observe_on(client.ground(&wanted).await.unwrap(), wanted.clone(), &release).await.unwrap();
+    assert!(sight.observed.left.is_empty(), "{:?}", sight.observed.left.keys());
+    let namespaces: BTreeSet<String> =
+        revisions.into_iter().flatten().map(|manifest| manifest.key.namespace.clone()).collect();
+    client.widen(&mut sight, namespaces, &release).await.unwrap();
+    let wanted = Wanted { manifests: sight.manifests.clone(), route: None };
+    let plan = plan(&wanted, &sight.observed, &release, &Goal::default());
+    let gone = plan.changes.iter().filter(|change| change.action == Action::Delete);
+    let gone: Vec<String> = gone.map(|change| change.key.to_string()).collect();
+    let expected = ["Service OLD/shop-1", "Deployment OLD/shop-1"];
+    assert_eq!(gone, expected.map(|key| key.replace("OLD", &old.name)));
 }
 
 /// Makes a model loaded, as ModelMesh says it.
