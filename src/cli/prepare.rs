@@ -142,13 +142,20 @@ pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
         let hint = "`--routing route` takes it over";
         report.message("note", "the live route is the Iter8 controller's and is left to it", Some(hint));
     }
-    let mut moved = 0;
-    for warning in &plan.warnings {
-        // The advice of one is that of all.
-        moved += usize::from(matches!(warning, Warning::Moved { .. }));
-        let hint = warning.hint().filter(|_| moved <= 1);
-        report.message("warning", &warning.to_string(), hint);
+    for (warning, hint) in advised(&plan.warnings) {
+        report.message("warning", &warning, hint);
     }
+}
+
+/// The warnings in words; an advice that several share stands with the first of them.
+fn advised(warnings: &[Warning]) -> Vec<(String, Option<&'static str>)> {
+    let mut told = Vec::new();
+    let advised = warnings.iter().map(|warning| {
+        let hint = warning.hint().filter(|hint| !told.contains(hint));
+        told.extend(hint);
+        (warning.to_string(), hint)
+    });
+    advised.collect()
 }
 
 /// A refusal in words, without the values of a field that sounds like a secret.
@@ -172,4 +179,18 @@ pub(super) fn refused(refusals: &[Refusal]) -> Failure {
         Fault { message: words(refusal), place: None, hint: new.then_some(hint) }
     };
     Failure::Refused(refusals.iter().map(&mut fault).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_advice_is_given_once_and_none_is_lost() {
+        let moved = |index: usize, to: &str| Warning::Moved { index, from: "shop-9".into(), to: to.into() };
+        // The first one bears a name of its own and needs no advice.
+        let warnings = [moved(0, "final"), moved(1, "shop-1"), moved(2, "shop-2"), Warning::Off("shop-3".into())];
+        let hints: Vec<bool> = advised(&warnings).iter().map(|(_, hint)| hint.is_some()).collect();
+        assert_eq!(hints, [false, true, false, true]);
+    }
 }
