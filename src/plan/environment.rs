@@ -34,10 +34,10 @@ fn mode(change: &Change, observed: &Observed) -> Option<(String, String)> {
     }
     let live = observed.objects.get(&change.key)?.live.as_ref()?;
     let named = |object: &Value| object["metadata"]["annotations"][ANNOTATION].as_str().map(str::to_owned);
-    let before = live["status"]["deploymentMode"].as_str().map(str::to_owned).or(named(live))?;
-    // Where the annotation goes, KServe falls back to what is served.
-    let fallback = || named(live).map(|_| if observed.knative { "Knative" } else { "Standard" }.to_owned());
-    let after = change.pair.after().and_then(named).or_else(fallback)?;
+    // Without an annotation KServe falls back to what is served; its status knows better.
+    let fallback = || if observed.knative { "Knative" } else { "Standard" }.to_owned();
+    let before = live["status"]["deploymentMode"].as_str().map(str::to_owned).or(named(live)).unwrap_or_else(fallback);
+    let after = change.pair.after().and_then(named).or_else(|| named(live).map(|_| fallback()))?;
     let today = |mode: &str| match mode {
         "RawDeployment" => "Standard".to_owned(),
         "Serverless" => "Knative".to_owned(),
@@ -93,6 +93,11 @@ mod tests {
 
     /// What is refused when an InferenceService with this status and annotation is to have another annotation, or none.
     fn refused(status: Option<&str>, before: Option<&str>, after: Option<&str>) -> Option<String> {
+        refused_on(true, status, before, after)
+    }
+
+    /// The same in a cluster that serves Knative, or not.
+    fn refused_on(knative: bool, status: Option<&str>, before: Option<&str>, after: Option<&str>) -> Option<String> {
         let object = |mode: Option<&str>| {
             let mut object = json!({"kind": "InferenceService", "metadata": {"annotations": {}}, "status": {}});
             if let Some(mode) = mode {
@@ -115,7 +120,7 @@ mod tests {
             mode: Mode::DryRun,
         };
         let observation = Observation { live: Some(live), ..Observation::default() };
-        let observed = Observed { objects: [(key, observation)].into(), knative: true, ..Observed::default() };
+        let observed = Observed { objects: [(key, observation)].into(), knative, ..Observed::default() };
         refusals(&[change], &observed).first().map(ToString::to_string)
     }
 
@@ -131,5 +136,10 @@ mod tests {
         assert_eq!(refused(Some("Serverless"), None, Some("ModelMesh")), text("Knative", "ModelMesh"));
         assert_eq!(refused(Some("RawDeployment"), Some("RawDeployment"), Some("Standard")), None);
         assert_eq!(refused(Some("RawDeployment"), None, None), None);
+        // Neither a status nor an annotation: what is served decides.
+        assert_eq!(refused(None, None, Some("ModelMesh")), text("Knative", "ModelMesh"));
+        assert_eq!(refused(None, None, Some("Serverless")), None);
+        assert_eq!(refused_on(false, None, None, Some("ModelMesh")), text("Standard", "ModelMesh"));
+        assert_eq!(refused_on(false, None, None, Some("RawDeployment")), None);
     }
 }
