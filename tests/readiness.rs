@@ -233,3 +233,19 @@ fn a_model_that_a_failed_run_wrote_is_not_settled_by_an_older_status() {
     assert_eq!(state("2026-01-01T00:00:10Z"), ('u', 'u'));
     assert_eq!(state("2026-01-01T00:00:11Z"), ('S', 'S'));
 }
+
+#[test]
+fn without_a_status_and_an_annotation_of_the_mode_what_is_served_decides() {
+    let health = |metadata: Value, knative: bool| {
+        let track = Track::new(Some(json!({
+            "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata,
+            "status": {"conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}]},
+        })));
+        (track.has_child(knative), letter(&track.health(knative)))
+    };
+    // On Knative, what serves is a revision, and none is named here.
+    assert_eq!(health(json!({"name": "a"}), true), (false, '.'));
+    assert_eq!(health(json!({"name": "a"}), false), (true, 'u'));
+    let annotated = json!({"name": "a", "annotations": {"serving.kserve.io/deploymentMode": "RawDeployment"}});
+    assert_eq!(health(annotated, true), (true, 'u'));
+}

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::interrupts::signal;
 use super::*;
-use crate::harness::{Ask, PATIENCE, Proxy, control_plane, eventually};
+use crate::harness::{Ask, Fault, PATIENCE, Proxy, What, control_plane, eventually};
 use crate::shop::{hand_to_the_controller, r8, told};
 
 const TWO: [(&str, u32); 2] = [("one", 30), ("two", 70)];
@@ -260,5 +260,33 @@ async fn a_take_over_that_was_interrupted_is_gone_on_with() {
     assert_eq!(ours["metadata"]["uid"], theirs["metadata"]["uid"]);
     let owners = ours["metadata"]["ownerReferences"].as_array().unwrap();
     assert_eq!(owners.iter().map(|owner| &owner["uid"]).collect::<Vec<_>>(), [uid]);
+    assert_eq!(namespace.get("ConfigMap", "shop-routemap").await, None);
+}
+
+#[tokio::test]
+async fn a_take_over_that_somebody_keeps_from_ending_gives_up_and_leaves_a_route() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("contended", &[Ask::Ready]).await;
+    let values = values("deployment-istio", "blue-green", &TWO);
+    apply(cluster, &namespace, &[], &values).with(0);
+    hand_to_the_controller(&namespace).await;
+    // The first write is that of the route; those that remove what ties it to the routemap always come too late.
+    let late = Fault::on("PATCH", "/virtualservices/shop", What::Modified).real().from(2);
+    let proxy = Proxy::start(cluster, vec![late]);
+    let flags = ["apply", "--routing", "route", "--drain", "0s", "--settle", "1s", "--timeout", "90s"];
+    let ended = start(proxy.r8(), &namespace.name, &flags, &values).end().with(6);
+    let text = format!(
+        "error: cannot take VirtualService {}/shop over from the Iter8 controller: somebody else has written it before each \
+         of 5 tries\n",
+        namespace.name
+    );
+    assert!(ended.stderr.contains(&text), "{}", ended.stderr);
+    let is_write = |request: &&crate::harness::Request| {
+        request.method == "PATCH" && request.path.contains("/virtualservices/shop") && !request.dry_run
+    };
+    assert_eq!(proxy.requests().iter().filter(is_write).count(), 1 + 5);
+    assert!(namespace.get("VirtualService", "shop").await.is_some());
+    assert!(namespace.get("ConfigMap", "shop-routemap").await.is_some());
+    apply(cluster, &namespace, &["--routing", "route"], &values).with(0);
     assert_eq!(namespace.get("ConfigMap", "shop-routemap").await, None);
 }

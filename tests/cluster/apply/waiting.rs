@@ -104,6 +104,31 @@ async fn a_definite_failure_ends_the_wait_at_once_and_says_why() {
 }
 
 #[tokio::test]
+async fn what_is_told_of_a_version_has_no_passwords_of_addresses() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("masked", &[]).await;
+    let (values, _) = pair("modelmesh");
+    let running = start(cluster.r8(), &namespace.name, &["apply", "--timeout", "90s", "-o", "json"], &values);
+    let message = "cannot reach https://ann:hunter2@models.example.org/one";
+    let status = |transition: &str, state: &str| {
+        serde_json::json!({
+            "conditions": [{"type": "PredictorReady", "status": "False", "message": message}],
+            "modelStatus": {"transitionStatus": transition, "lastFailureInfo": {"reason": "ModelLoadFailed", "message": message},
+                            "states": {"activeModelState": "", "targetModelState": state}},
+        })
+    };
+    let there = async || namespace.get("InferenceService", "shop-0").await;
+    crate::harness::eventually("the version is there", there).await;
+    // One that is waited for, then one that has failed: a line of an event, an error, and the report for programs.
+    namespace.put_status("InferenceService", "shop-0", &status("InProgress", "Loading")).await;
+    namespace.put_status("InferenceService", "shop-0", &status("BlockedByFailedLoad", "FailedToLoad")).await;
+    let ended = running.end().with(4);
+    for text in [&ended.stderr, &ended.stdout] {
+        assert!(text.contains("models.example.org/one") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_update_leaves_the_old_model_with_its_requests() {
     let Some(cluster) = cluster_with_controllers() else { return };
     for sequence in ["standard/failed-update", "knative/failed-update", "modelmesh/failed-update"] {
