@@ -148,7 +148,9 @@ fn without_rights(folder: &Path, arguments: &[&str]) -> Output {
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         // The other user need not have a way to the program.
         let copy = folder.join("r8");
-        fs::copy(env!("CARGO_BIN_EXE_r8"), &copy).unwrap();
+        // By another process: what this one holds open for writing, a child of another test may hold while it is run.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_r8")).arg(&copy).status().unwrap();
+        assert!(copied.success());
         fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
         command = Command::new(&copy);
         command.args(arguments).env_clear().env("HELM_NAMESPACE", "default").stdin(Stdio::null());

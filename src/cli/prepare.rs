@@ -7,7 +7,7 @@ use super::failure::{Failure, Fault};
 use super::report::Report;
 use super::request::{Request, Verb, World, settle, settle_files};
 use super::{helm, render, secret, sources};
-use crate::cluster::{Cluster, ClusterError, Ground, Sight};
+use crate::cluster::{Cluster, ClusterError, Sight};
 use crate::manifest::{Manifests, Role};
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
 use crate::record::{Chart, Info, RecordError, Revision, Status as RecordStatus, StoredRoute};
@@ -111,20 +111,15 @@ pub(super) fn goal(args: &args::Change) -> Goal {
 /// Looks at the cluster and plans.
 pub(super) async fn look(cluster: &Cluster<'_>, said: &Said, goal: &Goal) -> Result<(Sight, Plan), ClusterError> {
     let ground = cluster.ground(&said.manifests).await?;
-    look_on(ground, cluster, said, goal).await
+    let sight = cluster.observe_on(ground, said.manifests.clone(), &said.release).await?;
+    let plan = planned(&sight, said, goal);
+    Ok((sight, plan))
 }
 
-/// The same where it is known what the cluster serves.
-pub(super) async fn look_on(
-    ground: Ground,
-    cluster: &Cluster<'_>,
-    said: &Said,
-    goal: &Goal,
-) -> Result<(Sight, Plan), ClusterError> {
-    let sight = cluster.observe_on(ground, said.manifests.clone(), &said.release).await?;
+/// What follows from a look at the cluster.
+pub(super) fn planned(sight: &Sight, said: &Said, goal: &Goal) -> Plan {
     let wanted = Wanted { manifests: sight.manifests.clone(), route: said.route.clone() };
-    let plan = plan(&wanted, &sight.observed, &said.release, &said.goal(goal));
-    Ok((sight, plan))
+    plan(&wanted, &sight.observed, &said.release, &said.goal(goal))
 }
 
 /// Writes what is to be known of a look at the cluster, and the plan's warnings.

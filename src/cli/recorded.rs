@@ -13,8 +13,8 @@ use super::request::World;
 use crate::cluster::records::{Held, Holder, Kept, Known, Records, RecordsError, Take};
 use crate::cluster::{Cluster, ClusterError, End, Sight, found_route, manifest};
 use crate::manifest::{Manifest, Manifests, Role};
-use crate::plan::{Action, Goal, Outcome, Plan, Release, Routed, Seen};
-use crate::record::{Entry, Info, RecordError, Revision, Status, Time, current, next_number};
+use crate::plan::{Action, Goal, Outcome, Plan, Release, Routed, Seen, pending, resources};
+use crate::record::{Entry, Info, RecordError, Revision, Status, Time, current, deployed, next_number};
 
 /// The time now.
 pub(super) const CLOCK: &dyn Fn() -> SystemTime = &SystemTime::now;
@@ -22,7 +22,7 @@ pub(super) const CLOCK: &dyn Fn() -> SystemTime = &SystemTime::now;
 /// The history of a release that nobody else is at work on.
 pub(super) struct History {
     known: Vec<Known>,
-    /// The revision that the next one starts from, and every later one.
+    /// The deployed revision and every later one, or all.
     kept: Vec<Kept>,
     /// What is wrong with those of them that cannot be read: they are no base for anything.
     pub broken: Vec<RecordsError>,
@@ -67,15 +67,22 @@ pub(super) async fn look(
         }
     };
     let ground = ground.map_err(RecordsError::from)?;
-    let (history, looked) = join(read(records, known), prepare::look_on(ground, cluster, &said, goal)).await;
-    let (sight, plan) = looked.map_err(RecordsError::from)?;
-    Ok(Look { said, history: history?, sight, plan })
+    let observed = cluster.observe_on(ground, said.manifests.clone(), &said.release);
+    let (history, sight) = join(read(records, known), observed).await;
+    let (history, mut sight) = (history?, sight.map_err(RecordsError::from)?);
+    history.add_to(&mut sight, cluster, release).await.map_err(RecordsError::from)?;
+    let plan = prepare::planned(&sight, &said, goal);
+    Ok(Look { said, history, sight, plan })
 }
 
-/// Reads the revision that the next one starts from, and every later one.
+/// Reads the deployed revision and every later one; all of them where none is deployed, none after an uninstallation.
 async fn read(records: &Records<'_>, known: Vec<Known>) -> Result<History, RecordsError> {
     let entries: Vec<Entry> = known.iter().map(|known| known.entry).collect();
-    let first = current(&entries).map_or(u64::MAX, |entry| entry.number);
+    let first = match (deployed(&entries), current(&entries)) {
+        (Some(deployed), _) => deployed.number,
+        (None, Some(_)) => 0,
+        (None, None) => u64::MAX,
+    };
     let needed: Vec<Known> = known.iter().filter(|known| known.entry.number >= first).cloned().collect();
     let (kept, broken) = records.read_all(&needed).await?;
     Ok(History { known, kept, broken })
@@ -92,6 +99,25 @@ pub(super) struct Made {
 }
 
 impl History {
+    /// Adds to a sight what the manifests of the revisions say: where else objects may lie that the release has left, and
+    /// which models a run wrote that did not end well.
+    async fn add_to(&self, sight: &mut Sight, cluster: &Cluster<'_>, release: &Release) -> Result<(), ClusterError> {
+        let is_deployed = |kept: &Kept| kept.revision.info.status == Status::Deployed;
+        let (mut live, mut later) = (None, Vec::new());
+        for kept in &self.kept {
+            // What cannot be read is no release's, or is told where it is needed.
+            match kept.revision.manifests(resources) {
+                Ok(manifests) if is_deployed(kept) => live = Some(manifests),
+                Ok(manifests) => later.push(manifests),
+                Err(_) => {}
+            }
+        }
+        let all = live.iter().chain(&later).flat_map(Manifests::iter);
+        cluster.widen(sight, all.map(|manifest| manifest.key.namespace.clone()).collect(), release).await?;
+        sight.observed.pending = pending(live.as_ref(), &later, &sight.observed);
+        Ok(())
+    }
+
     fn entries(&self) -> Vec<Entry> {
         self.known.iter().map(|known| known.entry).collect()
     }
@@ -109,7 +135,8 @@ impl History {
         plan: &Plan,
     ) -> Result<Made, RecordError> {
         let entries = self.entries();
-        let first = self.kept.first().and_then(|kept| kept.revision.info.first_deployed);
+        let base = current(&entries).and_then(|base| self.kept.iter().find(|kept| kept.revision.number == base.number));
+        let first = base.and_then(|kept| kept.revision.info.first_deployed);
         let now = Time::from(CLOCK());
         let objects = sight.manifests.filter(|manifest| manifest.role != Role::Route);
         let text = |route: Option<Manifest>| {

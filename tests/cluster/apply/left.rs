@@ -1,16 +1,10 @@
 //! What others and earlier runs left of a release: routes of the controller, versions elsewhere.
 
-use std::collections::BTreeSet;
-
 use kube::api::{Patch, PatchParams};
-use r8::cluster::records::Driver;
-use r8::cluster::{Access, Cluster as Client, News};
-use r8::plan::{Action, Goal, Release, Wanted, plan, resources};
-use tokio::time::Instant;
 
 use super::interrupts::signal;
 use super::*;
-use crate::harness::{Ask, Fault, PATIENCE, Proxy, What, control_plane, eventually};
+use crate::harness::{Ask, Fault, Proxy, What, control_plane, eventually};
 use crate::shop::{hand_to_the_controller, r8, told};
 
 const TWO: [(&str, u32); 2] = [("one", 30), ("two", 70)];
@@ -104,25 +98,41 @@ async fn what_the_records_name_is_pruned_where_nothing_live_does() {
     .await;
     signal(&running, "KILL");
     running.end();
-    let (_running, stop) = tokio::sync::watch::channel(false);
-    let quiet = |_: News<'_>| {};
-    let access = Access { kubeconfig: vec![cluster.kubeconfig().into()], ..Access::default() };
-    let client = Client::connect(&access, &quiet, Instant::now() + PATIENCE, &stop).await.unwrap();
-    let release = Release { name: "shop".into(), namespace: namespace.name.clone() };
-    let (kept, _) = client.records(Driver::Secret).revisions(&release).await.unwrap();
-    let revisions: Vec<_> = kept.iter().map(|kept| kept.revision.manifests(resources).unwrap()).collect();
-    let wanted = revisions.last().unwrap().clone();
-    let mut sight = client.observe_on(client.ground(&wanted).await.unwrap(), wanted.clone(), &release).await.unwrap();
-    assert!(sight.observed.left.is_empty(), "{:?}", sight.observed.left.keys());
-    let namespaces: BTreeSet<String> =
-        revisions.into_iter().flatten().map(|manifest| manifest.key.namespace.clone()).collect();
-    client.widen(&mut sight, namespaces, &release).await.unwrap();
-    let wanted = Wanted { manifests: sight.manifests.clone(), route: None };
-    let plan = plan(&wanted, &sight.observed, &release, &Goal::default());
-    let gone = plan.changes.iter().filter(|change| change.action == Action::Delete);
-    let gone: Vec<String> = gone.map(|change| change.key.to_string()).collect();
-    let expected = ["Service OLD/shop-1", "Deployment OLD/shop-1"];
-    assert_eq!(gone, expected.map(|key| key.replace("OLD", &old.name)));
+    apply(cluster, &namespace, &["--routing", "route", "--take-lock"], &second_in(&new.name)).with(0);
+    for kind in ["Service", "Deployment"] {
+        assert_eq!(old.get(kind, "shop-1").await, None, "{kind}");
+        assert!(new.get(kind, "shop-1").await.is_some(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_of_a_failed_run_whose_status_never_moved_is_not_taken_for_loaded() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("pending", &[]).await;
+    let of = |model: &str| values("kserve-modelmesh-istio", "blue-green", &[(model, 1)]);
+    let flags = ["apply", "--drain", "0s", "--settle", "1s", "--timeout", "90s"];
+    let first = start(cluster.r8(), &namespace.name, &flags, &of("one"));
+    eventually("the model is written", async || namespace.get("InferenceService", "shop-0").await).await;
+    loaded(&namespace, "shop-0").await;
+    first.end().with(0);
+    for _ in 0..2 {
+        let late = apply(cluster, &namespace, &["--timeout", "4s"], &of("two")).with(4);
+        assert!(late.stderr.contains("version shop-0 is not ready"), "{}", late.stderr);
+    }
+    // Statuses are dated by the second.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    loading(&namespace, "shop-0").await;
+    loaded(&namespace, "shop-0").await;
+    apply(cluster, &namespace, &[], &of("two")).with(0);
+}
+
+/// Makes a model be loaded, as ModelMesh says it.
+async fn loading(namespace: &Namespace, name: &str) {
+    let status = serde_json::json!({
+        "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}],
+        "modelStatus": {"transitionStatus": "InProgress", "states": {"activeModelState": "Loaded", "targetModelState": "Loading"}},
+    });
+    namespace.put_status("InferenceService", name, &status).await;
 }
 
 /// Makes a model loaded, as ModelMesh says it.
