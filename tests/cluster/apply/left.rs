@@ -116,7 +116,7 @@ async fn a_model_of_a_failed_run_whose_status_never_moved_is_not_taken_for_loade
     loaded(&namespace, "shop-0").await;
     first.end().with(0);
     for _ in 0..2 {
-        let late = apply(cluster, &namespace, &["--timeout", "4s"], &of("two")).with(4);
+        let late = apply(cluster, &namespace, &["--timeout", "15s"], &of("two")).with(4);
         assert!(late.stderr.contains("version shop-0 is not ready"), "{}", late.stderr);
     }
     // Statuses are dated by the second.
