@@ -115,12 +115,14 @@ async fn a_model_of_a_failed_run_whose_status_never_moved_is_not_taken_for_loade
     eventually("the model is written", async || namespace.get("InferenceService", "shop-0").await).await;
     loaded(&namespace, "shop-0").await;
     first.end().with(0);
+    // Statuses are dated by the second.
+    let second = std::time::Duration::from_millis(1100);
+    tokio::time::sleep(second).await;
     for _ in 0..2 {
         let late = apply(cluster, &namespace, &["--timeout", "15s"], &of("two")).with(4);
         assert!(late.stderr.contains("version shop-0 is not ready"), "{}", late.stderr);
     }
-    // Statuses are dated by the second.
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    tokio::time::sleep(second).await;
     loading(&namespace, "shop-0").await;
     loaded(&namespace, "shop-0").await;
     apply(cluster, &namespace, &[], &of("two")).with(0);
