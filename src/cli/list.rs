@@ -36,7 +36,7 @@ pub(super) fn run(
             .filter(|known| pattern.as_ref().is_none_or(|pattern| pattern.is_match(&known.release.name)))
             .filter(|known| selector.accepts(&known.labels))
             .collect();
-        let (found, broken) = records.read_all(&wanted).await?;
+        let (found, broken) = records.read_newest(place.as_deref(), &wanted).await?;
         Ok(Read { found, broken })
     })?;
     let revisions = listed(revisions.into_iter().map(|kept| kept.revision).collect(), &filter);

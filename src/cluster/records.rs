@@ -6,6 +6,7 @@ mod driver;
 mod error;
 mod held;
 mod lock;
+mod many;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -4,7 +4,7 @@ use r8::cluster::records::Driver;
 use r8::record::Status;
 use serde_json::Value;
 
-use super::{broken, create, with_records};
+use super::{broken, create, revision, with_records};
 use crate::harness::{Proxy, cluster};
 use crate::shop::{printed, r8, told};
 
@@ -66,4 +66,32 @@ async fn a_release_without_a_record_is_said_to_have_none() {
     assert_eq!(printed(&output), "NAME\tNAMESPACE\tREVISION\tUPDATED\tSTATUS\tCHART\tAPP VERSION\n");
     let output = r8(&mut cluster.r8(), &namespace, &["list", "-o", "json"]);
     assert_eq!(printed(&output), "[]\n");
+}
+
+#[tokio::test]
+async fn many_releases_are_listed_whatever_their_newest_revision_is() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("many", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        for at in 0..20 {
+            // Of one the newest is superseded: no list of those that are not has it.
+            let newest = if at == 7 { Status::Superseded } else { Status::Deployed };
+            for (number, status) in [(1, Status::Superseded), (2, newest)] {
+                let mut revision = revision(&namespace, number, status);
+                revision.name = format!("many-{at:02}");
+                records.create(&revision, None, super::at(number)).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let output = cluster.r8().args(["list", "-n", &namespace.name, "-o", "json"]).output().unwrap();
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found: Vec<(String, String)> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap().to_owned(), one["revision"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected: Vec<(String, String)> = (0..20).map(|at| (format!("many-{at:02}"), "2".to_owned())).collect();
+    assert_eq!(found, expected);
 }
