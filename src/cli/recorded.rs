@@ -57,16 +57,15 @@ pub(super) async fn look(
     let (said, ground, known) = match aim {
         Aim::Given(said) => {
             let (ground, known) = join(cluster.ground(&said.manifests), unlocked).await;
-            (Rc::clone(said), ground, known?)
+            (Rc::clone(said), ground.map_err(RecordsError::from)?, known?)
         }
         aim => {
             let known = unlocked.await?;
             let said = aim.said(release, &known, records, progress).await?;
-            let ground = cluster.ground(&said.manifests).await;
+            let ground = cluster.ground(&said.manifests).await.map_err(RecordsError::from)?;
             (said, ground, known)
         }
     };
-    let ground = ground.map_err(RecordsError::from)?;
     let observed = cluster.observe_on(ground, said.manifests.clone(), &said.release);
     let (history, sight) = join(read(records, known), observed).await;
     let (history, mut sight) = (history?, sight.map_err(RecordsError::from)?);
