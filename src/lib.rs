@@ -31,13 +31,10 @@
 pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
-#[cfg(feature = "cluster")]
 pub mod diff;
 pub mod manifest;
 mod parallel;
-#[cfg(feature = "cluster")]
 pub mod plan;
-#[cfg(feature = "cluster")]
 pub mod readiness;
 #[cfg(feature = "cluster")]
 pub mod record;

@@ -7,12 +7,14 @@
 mod live;
 mod open;
 mod shares;
+mod words;
 
 use serde_json::Value;
 use thiserror::Error;
 
 pub use live::{Destination, destinations, in_force, is_split, without};
 pub use shares::{Share, shares};
+pub use words::{Rule, rules};
 
 use crate::manifest::{Manifest, ManifestError, ObjectKey, ReadError, Role, read_documents};
 use open::{Part, parse};

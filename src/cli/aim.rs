@@ -11,7 +11,7 @@ use super::prepare::{self, Said};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::{Request, Verb, World};
-use super::{live, records, sources};
+use super::{live, records, sources, wanted};
 use crate::cluster::records::{Kept, Known, Records, RecordsError};
 use crate::manifest::{Manifest, Manifests, Role, yaml};
 use crate::plan::{Release, resources};
@@ -55,11 +55,11 @@ pub(super) fn of(
         other => other,
     };
     let Some(reuse) = reuse else {
-        let request = prepare::request(args, verb, false, global, world, report)?;
+        let request = wanted::request(args, verb, false, global, world, report)?;
         let said = prepare::said(&request, args.routing, report)?;
         return Ok((said.release.clone(), Aim::Given(Rc::new(said))));
     };
-    let request = prepare::request(args, verb, true, global, world, report)?;
+    let request = wanted::request(args, verb, true, global, world, report)?;
     let Some(name) = request.identity.release.clone() else {
         let hint = "name it: `r8 apply NAME --reuse-values`";
         return Err(Failure::usage("the values of the last revision are those of a release that is not named", hint));

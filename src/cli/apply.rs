@@ -8,7 +8,7 @@ use super::outcome::{Finished, words};
 use super::report::Report;
 use super::request::{Verb, World};
 use super::work::{Ended, Order, carry_out};
-use super::{Done, aim, delete, diff, prepare, secret};
+use super::{Done, aim, delete, diff, secret, wanted};
 use crate::cluster::End;
 use crate::plan::{Goal, Outcome, Plan, Release};
 
@@ -23,7 +23,7 @@ pub(super) fn run(
     let labels = args.labels.iter().filter(|label| !label.is_empty()).map(|label| self::label(label));
     let labels = labels.collect::<Result<Vec<_>, Failure>>()?;
     let (release, aim) = aim::of(&args.change, verb, global, world, report)?;
-    let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..prepare::goal(&args.change) };
+    let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..wanted::goal(&args.change) };
     if args.dry_run != DryRun::None {
         let show = diff::Show { unified: 3, json: args.output == DiffOutput::Json, exit_code: false };
         return diff::show(&release, &aim, &goal, global, &show, world, report);

@@ -1,5 +1,6 @@
 //! Flags and help texts: what can be typed, nothing settled.
 
+mod change;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
@@ -11,10 +12,14 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
 use super::helm;
+use change::DIFF_EXAMPLES;
 #[cfg(feature = "cluster")]
-use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, DIFF_EXAMPLES, ROLLBACK_EXAMPLES, STATUS_EXAMPLES};
+pub(super) use change::Reuse;
+pub(super) use change::{Change, Diff, DiffOutput, Writer};
 #[cfg(feature = "cluster")]
-pub(super) use cluster::{Access, Apply, Change, Delete, Diff, DiffOutput, DryRun, Reuse, Rollback, Status, Writer};
+use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, ROLLBACK_EXAMPLES, STATUS_EXAMPLES};
+#[cfg(feature = "cluster")]
+pub(super) use cluster::{Access, Apply, Delete, DryRun, Rollback, Status};
 #[cfg(feature = "cluster")]
 pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 
@@ -109,7 +114,8 @@ pub(super) enum Command {
     ///
     /// Every object is compared with a dry run on the API server, so that defaults and webhooks make no noise; nothing is
     /// written. The first lines say how traffic moves, the last one counts.
-    #[cfg(feature = "cluster")]
+    ///
+    /// With `--against` no cluster is asked: what is compared is what two sets of values render, or manifests and values.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
     /// Make the cluster match: write, wait until versions are ready, move traffic, delete what is left

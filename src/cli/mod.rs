@@ -9,7 +9,6 @@ mod args;
 mod connect;
 #[cfg(feature = "cluster")]
 mod delete;
-#[cfg(feature = "cluster")]
 mod diff;
 mod excerpt;
 mod failure;
@@ -47,6 +46,7 @@ mod sources;
 mod status;
 mod templates;
 mod validate;
+mod wanted;
 #[cfg(feature = "cluster")]
 mod work;
 
@@ -146,7 +146,6 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
         Command::Templates(args) => templates::run(args, report),
-        #[cfg(feature = "cluster")]
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Apply(args) => return apply::run(args, global, Verb::Own, world, report),

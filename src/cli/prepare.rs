@@ -1,17 +1,15 @@
 //! The way that `diff` and `apply` share: from values to a plan for one cluster.
 
-use std::time::Duration;
-
-use super::args::{self, Global, Writer};
+use super::args::Writer;
 use super::failure::{Failure, Fault};
 use super::report::Report;
-use super::request::{Request, Verb, World, settle, settle_files};
-use super::{helm, render, secret, sources};
+use super::request::Request;
+use super::wanted::{self, Made};
 use crate::cluster::{Cluster, ClusterError, Sight};
 use crate::manifest::{Manifests, Role};
-use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, Warning, plan};
+use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, plan};
 use crate::record::{Chart, Info, RecordError, Revision, Status as RecordStatus, StoredRoute};
-use crate::render::{ApiVersion, Options};
+use crate::render::ApiVersion;
 use crate::route::Route;
 use crate::values;
 
@@ -29,42 +27,12 @@ pub(super) struct Said {
     pub back_to: Option<u64>,
 }
 
-/// Reads the values that the flags name; with `reuse` there may be none, since those of the last revision are below them.
-pub(super) fn request(
-    args: &args::Change,
-    verb: Verb,
-    reuse: bool,
-    global: &Global,
-    world: &mut World<'_>,
-    report: &mut Report<'_>,
-) -> Result<Request, Failure> {
-    let iter8_version = helm::iter8_version(args.chart_version.as_deref())?;
-    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), verb, report)?;
-    let mut request = match reuse {
-        true => settle_files(&sources::files(&args.sources)?, "--values", &args.sources, global, name, world)?,
-        false => settle(&args.sources, global, verb, name, world)?,
-    };
-    if let Some(version) = iter8_version {
-        request.put_below("--version", format!("iter8Version: {version}\n"));
-    }
-    Ok(request)
-}
-
 /// Renders what values say.
 pub(super) fn said(request: &Request, writer: Writer, report: &mut Report<'_>) -> Result<Said, Failure> {
-    let (spec, rendered) = render::decode(request, report)?;
-    let route = rendered.route.clone();
-    // The route is looked at whoever writes it.
-    let routing = match writer {
-        Writer::Auto | Writer::Both | Writer::Routemap => crate::render::Routing::Both,
-        Writer::Route => crate::render::Routing::Route,
-    };
-    let options = Options { routing, api_version: ApiVersion::V1beta1, ready: None };
-    let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
-    let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
+    let Made { release, manifests, route, defaults } = wanted::made(request, writer, ApiVersion::V1beta1, report)?;
     let given = values::load(&request.sources).map(|values| values.root().to_json_as_given());
     let config = given.ok().and_then(|given| given.as_object().cloned()).unwrap_or_default();
-    let mut chart = Chart::own(env!("CARGO_PKG_VERSION"), spec.environment.defaults());
+    let mut chart = Chart::own(env!("CARGO_PKG_VERSION"), defaults);
     if let Some(route) = &route {
         keep(route, &mut chart).map_err(|error| Failure::Bug(error.to_string()))?;
     }
@@ -87,24 +55,6 @@ impl Said {
             Some(_) if self.route.is_some() && !has_routemap => Goal { routing: Routing::Route, ..goal.clone() },
             _ => goal.clone(),
         }
-    }
-}
-
-/// What the flags say.
-pub(super) fn goal(args: &args::Change) -> Goal {
-    let routing = match args.routing {
-        Writer::Auto => Routing::Auto,
-        Writer::Both => Routing::Both,
-        Writer::Routemap => Routing::Routemap,
-        Writer::Route => Routing::Route,
-    };
-    Goal {
-        routing,
-        timeout: args.timeout.unwrap_or(Duration::from_secs(600)),
-        remove_route: args.remove_route,
-        take_ownership: args.take_ownership,
-        force_conflicts: args.force_conflicts,
-        ..Goal::default()
     }
 }
 
@@ -137,31 +87,7 @@ pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
         let hint = "`--routing route` takes it over";
         report.message("note", "the live route is the Iter8 controller's and is left to it", Some(hint));
     }
-    for (warning, hint) in advised(&plan.warnings) {
-        report.message("warning", &warning, hint);
-    }
-}
-
-/// The warnings in words; an advice that several share stands with the first of them.
-fn advised(warnings: &[Warning]) -> Vec<(String, Option<&'static str>)> {
-    let mut told = Vec::new();
-    let advised = warnings.iter().map(|warning| {
-        let hint = warning.hint().filter(|hint| !told.contains(hint));
-        told.extend(hint);
-        (warning.to_string(), hint)
-    });
-    advised.collect()
-}
-
-/// A refusal in words, without the values of a field that sounds like a secret.
-pub(super) fn words(refusal: &Refusal) -> String {
-    let mut refusal = refusal.clone();
-    if let Refusal::Conflict { conflict, values, .. } = &mut refusal
-        && secret::sounds_secret(&conflict.field)
-    {
-        *values = None;
-    }
-    refusal.to_string()
+    wanted::warn(plan, report);
 }
 
 /// The refusals of a plan as a failure.
@@ -171,21 +97,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Failure {
         let hint = refusal.hint();
         let new = !hints.contains(&hint);
         hints.push(hint.clone());
-        Fault { message: words(refusal), place: None, hint: new.then_some(hint) }
+        Fault { message: wanted::words(refusal), place: None, hint: new.then_some(hint) }
     };
     Failure::Refused(refusals.iter().map(&mut fault).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_advice_is_given_once_and_none_is_lost() {
-        let moved = |index: usize, to: &str| Warning::Moved { index, from: "shop-9".into(), to: to.into() };
-        // The first one bears a name of its own and needs no advice.
-        let warnings = [moved(0, "final"), moved(1, "shop-1"), moved(2, "shop-2"), Warning::Off("shop-3".into())];
-        let hints: Vec<bool> = advised(&warnings).iter().map(|(_, hint)| hint.is_some()).collect();
-        assert_eq!(hints, [false, true, false, true]);
-    }
 }

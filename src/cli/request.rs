@@ -24,7 +24,6 @@ pub(super) struct World<'a> {
     pub out: &'a mut dyn Write,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Whether results are coloured.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster colour results"))]
     pub color: bool,
     /// Whether lines on stderr can be taken back.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]

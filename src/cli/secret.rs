@@ -8,7 +8,6 @@ mod key;
 pub(super) use address::without_passwords;
 pub(super) use key::sounds_secret;
 
-#[cfg(feature = "cluster")]
 use serde_json::Value;
 
 use crate::values::{Kind, Node, Origin};
@@ -42,7 +41,6 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// A document for programs, its texts without the names and passwords in their addresses.
-#[cfg(feature = "cluster")]
 pub(super) fn masked(document: Value) -> Value {
     match document {
         Value::String(text) => Value::String(without_passwords(&text).into_owned()),
@@ -343,7 +341,6 @@ mod tests {
         assert_eq!(without_quotes("`[` is not closed by `]`"), "`[` is not closed by `]`");
     }
 
-    #[cfg(feature = "cluster")]
     #[test]
     fn texts_of_a_document_show_no_password_of_an_address() {
         let document = serde_json::json!({"why": ["cannot pull https://me:pass@host/model"], "code": 1});

@@ -10,12 +10,17 @@ use crate::values::{self, Source, SourceName, ValuesErrors, set_file_paths};
 
 /// The paths that `--values` names, its comma lists split.
 pub(super) fn files(args: &Sources) -> Result<Vec<String>, Failure> {
+    listed(&args.files, "--values")
+}
+
+/// The paths that a flag names, its comma lists split.
+pub(super) fn listed(arguments: &[String], flag: &str) -> Result<Vec<String>, Failure> {
     let mut paths = Vec::new();
     let mut faults = Vec::new();
-    for argument in &args.files {
+    for argument in arguments {
         match comma_list(argument) {
             Ok(list) => paths.extend(list),
-            Err(problem) => faults.push(Fault::new(format!("`--values {}` {problem}", secret::shown(argument)), None)),
+            Err(problem) => faults.push(Fault::new(format!("`{flag} {}` {problem}", secret::shown(argument)), None)),
         }
     }
     if faults.is_empty() { Ok(paths) } else { Err(Failure::Input(faults)) }

@@ -162,7 +162,7 @@ fn change(manifest: &Manifest, observed: &Observed, release: &Release) -> Change
     };
     let owner = observation.live.as_ref().map_or(Owner::Release, |live| {
         let routemaps = manifest.role == Role::Route && is_owned_by(live, observed.routemap.as_ref());
-        if routemaps { Owner::Release } else { release.owner(live) }
+        if routemaps || observation.mode == Mode::Texts { Owner::Release } else { release.owner(live) }
     });
     Change {
         key: manifest.key.clone(),

@@ -109,13 +109,18 @@ pub(super) fn members(changes: &[Change], observed: &Observed, routes: &[&Value]
 
 /// Marks the members whose share can move before their change interrupts them.
 pub(super) fn yielding(members: &mut [Member], before: Option<&Value>, writes_route: bool) {
-    let Some(before) = before.filter(|route| writes_route && is_split(route)) else { return };
+    let Some(before) = before.filter(|_| writes_route) else { return };
     let yields = |member: &Member| {
         let others = members.iter().any(|other| other.routed && other.name != member.name);
-        member.interrupts && member.routed && others && without(before, &|place| member.is(place)).is_some()
+        member.interrupts && member.routed && others && can_lose(before, member)
     };
     let found: Vec<bool> = members.iter().map(yields).collect();
     members.iter_mut().zip(found).for_each(|(member, yields)| member.yields = yields);
+}
+
+/// Whether the share of a member can move to others.
+pub(super) fn can_lose(before: &Value, member: &Member) -> bool {
+    is_split(before) && without(before, &|place| member.is(place)).is_some()
 }
 
 impl Member {

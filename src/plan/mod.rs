@@ -1,5 +1,6 @@
 //! What a release changes in a cluster, and in which order: decided from what was observed, without asking again.
 
+mod compared;
 mod decide;
 mod delete;
 mod environment;
@@ -10,6 +11,7 @@ mod next;
 mod pending;
 mod refusal;
 mod status;
+mod story;
 mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ use crate::manifest::{ObjectKey, Role};
 use crate::readiness::Health;
 use crate::route::{Route, Share};
 
+pub use compared::Before;
 pub use decide::{CONTROLLER, Wanted, is_controllers, is_owned_by, is_route, plan, shifts};
 pub use delete::{Deletion, Recorded, delete, finalizers, holder};
 pub use found::{Found, is_routemap, resources};
@@ -30,6 +33,7 @@ pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
 pub use pending::pending;
 pub use refusal::Refusal;
 pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
+pub use story::{Note, Surprise, story, surprises};
 pub use warning::Warning;
 
 /// What the cluster says of one object.
@@ -55,6 +59,8 @@ pub enum Mode {
     Compared,
     /// Not at all: the object's namespace does not exist yet.
     NoNamespace,
+    /// Not at all: both states come from texts, and no cluster was asked.
+    Texts,
 }
 
 /// A field that another manager owns.

@@ -65,14 +65,16 @@ pub(super) fn of_plan(wanted: &Manifests, changes: &[Change], members: &[Member]
     warnings
 }
 
+/// The model of a version, or the image of its first container.
+pub(super) fn model(object: Option<&Value>) -> Option<String> {
+    let spec = &object?["spec"];
+    let uri = spec["predictor"]["model"]["storageUri"].as_str();
+    let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
+    uri.or(image).map(str::to_owned)
+}
+
 /// Models that are live under another name than the one that they will be loaded under.
 fn moved(changes: &[Change]) -> Vec<Warning> {
-    let model = |object: Option<&Value>| -> Option<String> {
-        let spec = &object?["spec"];
-        let uri = spec["predictor"]["model"]["storageUri"].as_str();
-        let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
-        uri.or(image).map(str::to_owned)
-    };
     let mut warnings = Vec::new();
     for change in changes {
         let Some(Role::Version(index)) = change.role else { continue };

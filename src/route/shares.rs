@@ -74,7 +74,7 @@ pub fn shares(route: &Value) -> BTreeMap<String, Share> {
 }
 
 /// A missing weight is 0 to Istio and 1 to the Gateway API.
-fn weight(destination: &Value, istio: bool) -> u64 {
+pub(super) fn weight(destination: &Value, istio: bool) -> u64 {
     destination["weight"].as_u64().unwrap_or(u64::from(!istio))
 }
 
@@ -95,7 +95,7 @@ pub(super) fn takes_all(matches: &Value) -> bool {
     matches.as_array().is_none_or(Vec::is_empty) || *matches == every_path
 }
 
-fn name(destination: &Value) -> String {
+pub(super) fn name(destination: &Value) -> String {
     let headers = &destination["headers"];
     let answer = &headers["response"];
     let filters = destination["filters"].as_array().into_iter().flatten();

@@ -4,13 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Record, Sources};
+use super::{Change, DiffOutput, Record};
 use crate::cli::connect;
-
-pub(in crate::cli) const DIFF_EXAMPLES: &str = "\
-Examples:
-  r8 diff wisdom -f values.yaml
-  r8 diff wisdom -n models -f values.yaml --exit-code -o json";
 
 pub(in crate::cli) const APPLY_EXAMPLES: &str = "\
 Examples:
@@ -33,21 +28,6 @@ pub(in crate::cli) const DELETE_EXAMPLES: &str = "\
 Examples:
   r8 delete wisdom -n models
   r8 delete wisdom -n models --dry-run";
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Diff {
-    #[command(flatten)]
-    pub change: Change,
-    /// Show NUM lines around each change
-    #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
-    pub unified: usize,
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
-    pub output: DiffOutput,
-    /// Exit with 3 when there are changes
-    #[arg(long)]
-    pub exit_code: bool,
-}
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Apply {
@@ -189,87 +169,6 @@ impl Delete {
     }
 }
 
-/// What `diff` and `apply` are about.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Change {
-    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
-    pub name: Option<String>,
-    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
-    #[arg(hide = true)]
-    pub chart: Option<String>,
-    /// Version of the chart: decides the default of `iter8Version`
-    #[arg(long = "version", hide = true, value_name = "VERSION")]
-    pub chart_version: Option<String>,
-    /// Where Helm would fetch the chart; not contacted
-    #[arg(long, hide = true, value_name = "URL")]
-    pub repo: Option<String>,
-    #[command(flatten)]
-    pub sources: Sources,
-    #[command(flatten)]
-    pub reuse: Reusing,
-    /// Who writes the route
-    #[arg(long, value_enum, default_value_t = Writer::Auto, value_name = "WHO")]
-    pub routing: Writer,
-    /// Let a live release lose its route, with strategy none
-    #[arg(long)]
-    pub remove_route: bool,
-    /// Take objects that belong to another release, or to none
-    #[arg(long)]
-    pub take_ownership: bool,
-    /// Take fields that other field managers own
-    #[arg(long)]
-    pub force_conflicts: bool,
-    /// How long the command may take, as in `5m0s` [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = connect::duration)]
-    pub timeout: Option<Duration>,
-}
-
-/// Whether the values of the last revision hold where nothing else is given.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Values")]
-pub(in crate::cli) struct Reusing {
-    /// Put the values over those of the last revision, and over the defaults that it had
-    #[arg(long)]
-    pub reuse_values: bool,
-    /// Put the values over those of the last revision, and over the defaults of today
-    #[arg(long)]
-    pub reset_then_reuse_values: bool,
-    /// Take the values alone, whatever else is said
-    #[arg(long)]
-    pub reset_values: bool,
-}
-
-/// Over what values are put, beside those of the last revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Reuse {
-    OverOldDefaults,
-    OverNewDefaults,
-}
-
-impl Reusing {
-    /// Which of them holds: of several the one that Helm takes.
-    pub fn which(&self) -> Option<Reuse> {
-        match self {
-            Reusing { reset_values: true, .. } => None,
-            Reusing { reuse_values: true, .. } => Some(Reuse::OverOldDefaults),
-            Reusing { reset_then_reuse_values: true, .. } => Some(Reuse::OverNewDefaults),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Writer {
-    /// r8 and, for the Iter8 controller, a routemap; a route of the controller's is left to it
-    Auto,
-    /// r8, with a routemap beside it
-    Both,
-    /// The Iter8 controller, from a routemap
-    Routemap,
-    /// r8 alone; a route of the controller's is taken over
-    Route,
-}
-
 /// Whether a change is only shown: Helm's words; r8 asks the API server in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DryRun {
@@ -277,13 +176,6 @@ pub(in crate::cli) enum DryRun {
     None,
     #[value(aliases = ["client", "true"])]
     Server,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum DiffOutput {
-    #[value(alias = "table")]
-    Text,
-    Json,
 }
 
 /// The way to the cluster; everything else comes from the kubeconfig.

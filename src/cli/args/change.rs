@@ -1,0 +1,130 @@
+//! Flags of what a release changes: of `diff`, with and without a cluster, and of `apply`.
+
+use clap::{Args, ValueEnum};
+
+use super::Sources;
+
+pub(in crate::cli) const DIFF_EXAMPLES: &str = "\
+Examples:
+  r8 diff wisdom -f values.yaml
+  r8 diff wisdom -n models -f values.yaml --exit-code -o json
+  git show main:values.yaml | r8 diff --against - -f values.yaml
+  helm template wisdom iter8/release -f values.yaml | r8 diff wisdom --against - -f values.yaml
+  r8 diff wisdom --against release:3 -f values.yaml";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Diff {
+    #[command(flatten)]
+    pub change: Change,
+    /// Compare with FILE instead of the cluster: values, or manifests that anything has rendered; `-` reads stdin
+    ///
+    /// Repeatable, or a comma list: values are merged as those of -f are, flags like `--set` are not laid over them. Of
+    /// manifests that are JSON or YAML all documents count. `release` means the newest revision of the release that was
+    /// live, `release:3` its revision 3; these alone ask the cluster, for the record. Every version counts as settled.
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<String>,
+    /// Show NUM lines around each change
+    #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
+    pub unified: usize,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
+    pub output: DiffOutput,
+    /// Exit with 3 when there are changes
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// What `diff` and `apply` are about.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Change {
+    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
+    pub name: Option<String>,
+    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
+    #[arg(hide = true)]
+    pub chart: Option<String>,
+    /// Version of the chart: decides the default of `iter8Version`
+    #[arg(long = "version", hide = true, value_name = "VERSION")]
+    pub chart_version: Option<String>,
+    /// Where Helm would fetch the chart; not contacted
+    #[arg(long, hide = true, value_name = "URL")]
+    pub repo: Option<String>,
+    #[command(flatten)]
+    pub sources: Sources,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub reuse: Reusing,
+    /// Who writes the route
+    #[arg(long, value_enum, default_value_t = Writer::Auto, value_name = "WHO")]
+    pub routing: Writer,
+    /// Let a live release lose its route, with strategy none
+    #[arg(long)]
+    pub remove_route: bool,
+    /// Take objects that belong to another release, or to none
+    #[cfg(feature = "cluster")]
+    #[arg(long)]
+    pub take_ownership: bool,
+    /// Take fields that other field managers own
+    #[cfg(feature = "cluster")]
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// How long the command may take, as in `5m0s` [default: 10m]
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::connect::duration)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// Whether the values of the last revision hold where nothing else is given.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Values")]
+pub(in crate::cli) struct Reusing {
+    /// Put the values over those of the last revision, and over the defaults that it had
+    #[arg(long)]
+    pub reuse_values: bool,
+    /// Put the values over those of the last revision, and over the defaults of today
+    #[arg(long)]
+    pub reset_then_reuse_values: bool,
+    /// Take the values alone, whatever else is said
+    #[arg(long)]
+    pub reset_values: bool,
+}
+
+/// Over what values are put, beside those of the last revision.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Reuse {
+    OverOldDefaults,
+    OverNewDefaults,
+}
+
+#[cfg(feature = "cluster")]
+impl Reusing {
+    /// Which of them holds: of several the one that Helm takes.
+    pub fn which(&self) -> Option<Reuse> {
+        match self {
+            Reusing { reset_values: true, .. } => None,
+            Reusing { reuse_values: true, .. } => Some(Reuse::OverOldDefaults),
+            Reusing { reset_then_reuse_values: true, .. } => Some(Reuse::OverNewDefaults),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Writer {
+    /// r8 and, for the Iter8 controller, a routemap; a route of the controller's is left to it
+    Auto,
+    /// r8, with a routemap beside it
+    Both,
+    /// The Iter8 controller, from a routemap
+    Routemap,
+    /// r8 alone; a route of the controller's is taken over
+    Route,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DiffOutput {
+    #[value(alias = "table")]
+    Text,
+    Json,
+}

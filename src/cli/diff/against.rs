@@ -1,0 +1,265 @@
+//! The difference to texts: to other values, to manifests that anything has rendered, to the record of a revision.
+
+use serde_json::Value;
+
+#[cfg(feature = "cluster")]
+use super::revision;
+use super::{Show, printed};
+use crate::cli::args::{self, Global};
+use crate::cli::failure::{Failure, Fault, Place};
+use crate::cli::read::{self, Left};
+use crate::cli::report::Report;
+use crate::cli::request::{Request, Verb, World};
+use crate::cli::wanted::{self, Made};
+use crate::cli::{Done, helm, secret, sources};
+use crate::manifest::{Manifest, ObjectKey, Role, read_documents};
+use crate::plan::{Before, Wanted};
+use crate::render::ApiVersion;
+use crate::values::{Source, SourceName};
+
+/// Objects by their keys.
+pub(super) type Objects = Vec<(ObjectKey, Value)>;
+
+/// What the values are compared with.
+enum Base {
+    /// Texts: values that are merged, or manifests.
+    Texts(Vec<String>),
+    /// A revision; without a number the newest that was live.
+    #[cfg(feature = "cluster")]
+    Revision(Option<u64>),
+}
+
+/// Runs the command.
+pub(super) fn run(
+    args: &args::Diff,
+    show: &Show,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let base = base(args)?;
+    let request = wanted::request(&args.change, Verb::Own, false, global, world, report)?;
+    let (before, api_version, other) = match &base {
+        Base::Texts(paths) => {
+            let texts = texts(paths, &request, world)?;
+            match manifests(&texts, request.identity.namespace.as_str())? {
+                Some(objects) => {
+                    let api_version = api_version(&objects);
+                    (Ok(objects), api_version, None)
+                }
+                None => {
+                    let old = old_values(texts, args, &request)?;
+                    let (objects, name) = match rendered(&old, args) {
+                        Ok(made) => (Ok(objects(&made)), Some(made.release.name)),
+                        Err(failure) => (Err(failure), None),
+                    };
+                    (objects, ApiVersion::V1beta1, name)
+                }
+            }
+        }
+        #[cfg(feature = "cluster")]
+        Base::Revision(number) => {
+            let objects = revision::objects(*number, &request, global, world, report)?;
+            let api_version = api_version(&objects);
+            (Ok(objects), api_version, None)
+        }
+    };
+    let made = wanted::made(&request, args.change.routing, api_version, report);
+    let (objects, made) = match (before, made) {
+        (Ok(objects), Ok(made)) => (objects, made),
+        (Err(first), Err(second)) => {
+            report.failure(&first);
+            report.blank();
+            report.failure(&second);
+            return Err(Failure::Reported(first.code().min(second.code())));
+        }
+        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+    };
+    if let Some(old) = other.filter(|old| *old != made.release.name) {
+        let hint = format!("`apply` of the one deletes nothing of the other: `r8 delete {old}` does");
+        let text = format!("the values name two releases: {old} before, {} after", made.release.name);
+        report.message("warning", &text, Some(&hint));
+    }
+    let before = Before::new(objects).map_err(|error| {
+        let text = format!("the route of the routemap in `--against` cannot be read: {error}");
+        Fault::new(text, Some("add the route to the manifests, then it is not asked"))
+    })?;
+    if before.makes_route {
+        report.message("note", "the route before is the one that the Iter8 controller makes of the routemap", None);
+    }
+    let wanted = Wanted { manifests: made.manifests, route: made.route };
+    let plan = before.plan(&wanted, &made.release, &wanted::goal(&args.change));
+    wanted::warn(&plan, report);
+    printed(&plan, &made.release, show, world, report)
+}
+
+/// What the flag names, and whether the others go with it.
+fn base(args: &args::Diff) -> Result<Base, Failure> {
+    let paths = sources::listed(&args.against, "--against")?;
+    let of_release = |path: &str| path == "release" || path.starts_with("release:");
+    #[cfg(feature = "cluster")]
+    if args.change.reuse.which().is_some() {
+        let hint = "leave one of them out; `--against release` compares with the values of the last revision";
+        return Err(Failure::usage("`--against` does not go with the values of the last revision", hint));
+    }
+    let Some(named) = paths.iter().find(|path| of_release(path)) else {
+        if paths.iter().all(String::is_empty) {
+            return Err(Failure::usage("`--against` names nothing", "name a file, or `-` to read stdin"));
+        }
+        return Ok(Base::Texts(paths));
+    };
+    if paths.len() > 1 {
+        let text = format!("`--against {named}` stands alone: a revision is not merged with files");
+        return Err(Failure::usage(text, format!("a file of this name is given as `./{named}`")));
+    }
+    #[cfg(not(feature = "cluster"))]
+    return Err(Failure::usage(
+        format!("`--against {}`: records are in a cluster, and this r8 is built without it", secret::shown(named)),
+        "name a file",
+    ));
+    #[cfg(feature = "cluster")]
+    match named.split_once(':').map(|(_, number)| number.parse::<u64>()) {
+        None => Ok(Base::Revision(None)),
+        Some(Ok(number @ 1..)) => Ok(Base::Revision(Some(number))),
+        Some(_) => {
+            let text = format!("`--against {}`: this is no revision", secret::shown(named));
+            Err(Failure::usage(text, "write `--against release:3`, or `release` for the last that was live"))
+        }
+    }
+}
+
+/// One text, with its path.
+struct Text {
+    path: String,
+    text: String,
+}
+
+/// Reads what the flag names; stdin can be read once.
+fn texts(paths: &[String], request: &Request, world: &mut World<'_>) -> Result<Vec<Text>, Failure> {
+    let own = request.sources.iter().any(|source| source.name == SourceName::Stdin);
+    let twice = paths.iter().filter(|path| path.trim() == "-").count() + usize::from(own) > 1;
+    if twice {
+        let hint = "write one of them to a file";
+        return Err(Failure::usage("`-` appears twice, and stdin can be read once", hint));
+    }
+    let (mut texts, mut faults, mut left) = (Vec::new(), Vec::new(), Left::all());
+    for path in paths {
+        match read::text(path, "--against", world.stdin, &mut left) {
+            Ok(text) => texts.push(Text { path: path.clone(), text }),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(texts) } else { Err(Failure::Input(faults)) }
+}
+
+/// The objects of texts that are manifests; none where they are values.
+fn manifests(texts: &[Text], namespace: &str) -> Result<Option<Objects>, Failure> {
+    let (mut objects, mut values, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    for text in texts {
+        match documents(text) {
+            Ok(None) => values.push(&text.path),
+            Ok(Some(documents)) => {
+                for document in documents {
+                    match keyed(document, namespace) {
+                        Ok(object) => objects.push(object),
+                        Err(problem) => {
+                            let text = format!("`--against {}`: {problem}", text.path);
+                            faults.push(Fault::new(text, Some("give manifests as `kubectl apply` takes them")));
+                        }
+                    }
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Failure::Input(faults));
+    }
+    match (objects.is_empty(), values.first()) {
+        (true, Some(_)) => Ok(None),
+        (_, None) => Ok(Some(objects)),
+        (false, Some(path)) => {
+            let text = format!("`--against` names manifests, and {path} holds values");
+            Err(Failure::usage(text, "give values alone, or manifests alone"))
+        }
+    }
+}
+
+/// The documents of a text of manifests, those of a List one by one; none where it is one of values.
+fn documents(text: &Text) -> Result<Option<Vec<Value>>, Fault> {
+    // Values have neither key at their root; a look costs less than reading a large text twice.
+    if !(text.text.contains("apiVersion") && text.text.contains("kind")) {
+        return Ok(None);
+    }
+    let begins = |line: &str| ["apiVersion:", "{", "\"apiVersion\":", "kind:"].iter().any(|key| line.starts_with(key));
+    let documents = match read_documents(&text.text) {
+        Ok(documents) => documents,
+        // What is wrong with values is told by their own reader.
+        Err(_) if !text.text.lines().any(begins) => return Ok(None),
+        Err(error) => {
+            let number = |at: usize| u32::try_from(at).ok();
+            let place = Place {
+                path: if text.path.trim() == "-" { "stdin".to_owned() } else { text.path.clone() },
+                line: number(error.line),
+                column: number(error.column),
+                text: Some(text.text.clone()),
+            };
+            return Err(Fault { message: format!("not YAML: {}", error.message), place: Some(place), hint: None });
+        }
+    };
+    if !documents.iter().any(|document| document["apiVersion"].is_string() && document["kind"].is_string()) {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for mut document in documents {
+        let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+        match document.get_mut("items").filter(|_| is_list).and_then(Value::as_array_mut) {
+            Some(items) => all.append(items),
+            None => all.push(document),
+        }
+    }
+    Ok(Some(all))
+}
+
+/// An object with its key; one without a namespace lies in the release's.
+fn keyed(mut object: Value, namespace: &str) -> Result<(ObjectKey, Value), String> {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let own = metadata.entry("namespace").or_insert(Value::Null);
+        if own.is_null() || *own == "" {
+            *own = namespace.into();
+        }
+    }
+    let manifest = Manifest::from_object(object, "", Role::Support).map_err(|error| error.to_string())?;
+    Ok((manifest.key, manifest.object))
+}
+
+/// The version of the routing objects' API that the objects before have: another one would be no news.
+fn api_version(objects: &Objects) -> ApiVersion {
+    let routing = ["networking.istio.io/v1", "gateway.networking.k8s.io/v1"];
+    let is_v1 = objects.iter().any(|(_, object)| object["apiVersion"].as_str().is_some_and(|v| routing.contains(&v)));
+    if is_v1 { ApiVersion::V1 } else { ApiVersion::V1beta1 }
+}
+
+/// A request for the values before: the same release, other texts.
+fn old_values(texts: Vec<Text>, args: &args::Diff, request: &Request) -> Result<Request, Failure> {
+    let source = |text: Text| {
+        let name = if text.path.trim() == "-" { SourceName::Stdin } else { SourceName::File(text.path) };
+        Source { name, text: text.text }
+    };
+    let mut old = Request { sources: texts.into_iter().map(source).collect(), ..request.clone() };
+    if let Some(version) = helm::iter8_version(args.change.chart_version.as_deref())? {
+        old.put_below("--version", format!("iter8Version: {version}\n"));
+    }
+    Ok(old)
+}
+
+/// What the values before make; of what they warn is no news.
+fn rendered(request: &Request, args: &args::Diff) -> Result<Made, Failure> {
+    let mut unheard = std::io::sink();
+    let mut report = Report { out: &mut unheard, color: false, warned: 0 };
+    wanted::made(request, args.change.routing, ApiVersion::V1beta1, &mut report)
+}
+
+fn objects(made: &Made) -> Objects {
+    made.manifests.iter().map(|manifest| (manifest.key.clone(), manifest.object.clone())).collect()
+}

@@ -1,0 +1,73 @@
+//! The difference to what is live.
+
+use super::{Show, printed};
+use crate::cli::aim::{self, Aim, Unknown};
+use crate::cli::args::{self, Global};
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::report::Report;
+use crate::cli::request::{Verb, World};
+use crate::cli::{Done, connect, prepare, records, wanted};
+use crate::cluster::{Cluster, News};
+use crate::plan::{Goal, Plan, Release};
+use crate::readiness::Settled;
+
+/// Runs the command.
+pub(super) fn run(
+    args: &args::Diff,
+    show: &Show,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let (release, aim) = aim::of(&args.change, Verb::Own, global, world, report)?;
+    self::show(&release, &aim, &wanted::goal(&args.change), global, show, world, report)
+}
+
+/// What a run would change.
+pub(in crate::cli) fn show(
+    release: &Release,
+    aim: &Aim,
+    goal: &Goal,
+    global: &Global,
+    show: &Show,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let access = connect::access(global, world.variable);
+    let driver = records::driver(world)?;
+    let progress = Progress::new(report, false);
+    let say = |news: News<'_>| progress.tell(&news);
+    let looked = connect::within(goal.timeout, async |deadline, stop| {
+        let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
+        let records = cluster.records(driver);
+        // Who only looks does not ask who is at work, and needs the records only for what they say.
+        let known = if aim.needs_records() { records.history(release).await } else { Ok(Vec::new()) };
+        match aim.said(release, &known?, &records, &progress).await {
+            Ok(said) => Ok(Ok(prepare::look(&cluster, &said, goal).await?)),
+            Err(Unknown::Records(error)) => Err(error.into()),
+            Err(Unknown::Failure(failure)) => Ok(Err(failure)),
+        }
+    });
+    let (sight, plan) = looked?.map_err(|failure| *failure)?;
+    for namespace in &sight.observed.missing_namespaces {
+        let hint = "`--create-namespace` of `apply` creates it";
+        report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));
+    }
+    prepare::remarks(&sight, &plan, report);
+    not_settled(&plan, report);
+    printed(&plan, release, show, world, report)
+}
+
+/// The difference shows every version settled: which ones are not is said beside it.
+fn not_settled(plan: &Plan, report: &mut Report<'_>) {
+    for (member, health) in plan.members.iter().zip(&plan.health).filter(|(member, _)| member.index.is_some()) {
+        let exists =
+            member.objects.iter().any(|key| plan.change(key).is_some_and(|change| change.pair.before().is_some()));
+        if exists && health.settled == Settled::No {
+            let why = health.failed.as_ref().unwrap_or(&health.why);
+            let serving = if health.serving { "serving but not settled" } else { "not serving" };
+            report.message("note", &format!("{} is {serving} now: {why}", member.name), None);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The record of a revision, as something to compare with.
+
+use super::against::Objects;
+use crate::cli::args::Global;
+use crate::cli::failure::Failure;
+use crate::cli::failure::Fault;
+use crate::cli::progress::Progress;
+use crate::cli::report::Report;
+use crate::cli::request::{Request, World};
+use crate::cli::{connect, records, render};
+use crate::cluster::{Cluster, News};
+use crate::plan::{Goal, Release, resources};
+use crate::record::current;
+
+/// The objects of a revision, as its record has them.
+pub(super) fn objects(
+    number: Option<u64>,
+    request: &Request,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Objects, Failure> {
+    let (spec, _) = render::decode(request, &mut Report { out: &mut std::io::sink(), color: false, warned: 0 })?;
+    let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
+    let (access, driver) = (connect::access(global, world.variable), records::driver(world)?);
+    let progress = Progress::new(report, false);
+    let say = |news: News<'_>| progress.tell(&news);
+    let timeout = Goal::default().timeout;
+    let kept = connect::within(timeout, async |deadline, stop| {
+        let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
+        let records = cluster.records(driver);
+        let known = records.history(&release).await?;
+        let entries: Vec<_> = known.iter().map(|known| known.entry).collect();
+        let number = number.or_else(|| current(&entries).map(|entry| entry.number));
+        match number {
+            Some(number) => Ok((records.read(&release, number).await?, Some(number))),
+            None => Ok((None, None)),
+        }
+    });
+    let (kept, number) = kept?;
+    let Some(kept) = kept else { return Err(records::missing(&release, number)) };
+    let manifests = kept.revision.manifests(resources).map_err(|error| {
+        let number = kept.revision.number;
+        Failure::Cluster(Fault::new(format!("the manifest of revision {number} cannot be read: {error}"), None))
+    })?;
+    Ok(manifests.iter().map(|manifest| (manifest.key.clone(), manifest.object.clone())).collect())
+}

@@ -1,0 +1,190 @@
+//! A difference for people.
+
+use std::fmt::Write;
+
+use crate::cli::failure::Failure;
+use crate::cli::wanted;
+use crate::diff::Side;
+use crate::manifest::ObjectKey;
+use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
+use crate::route::{Rule, Share, rules};
+
+/// The difference for people: how traffic moves, every object, the steps, counts.
+pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
+    let mut out = traffic(&plan.traffic);
+    out.insert_str(0, &unrouted(plan));
+    out.push_str(&matches(plan));
+    for refusal in plan.refusals.iter().filter(|refusal| !is_of_object(refusal)) {
+        let _ = writeln!(out, "! {}; {}", wanted::words(refusal), refusal.hint());
+    }
+    for change in plan.changes.iter().filter(|change| is_shown(change)) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&object(plan, change, context, color)?);
+    }
+    let steps = told(plan);
+    if !steps.is_empty() {
+        let _ = write!(out, "\n{steps}");
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&counts(plan));
+    Ok(out)
+}
+
+/// The line that says that a release loses its route; nothing where it does not.
+pub(in crate::cli) fn unrouted(plan: &Plan) -> String {
+    let loses = plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none();
+    if loses { format!("{}  routed → no route\n", plan.release.name) } else { String::new() }
+}
+
+fn is_shown(change: &Change) -> bool {
+    change.action != Action::Unchanged
+        || change.is_being_deleted()
+        || !change.conflicts.is_empty()
+        || change.owner != Owner::Release
+}
+
+/// Whether a refusal is shown beside its object.
+fn is_of_object(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Owner { .. } | Refusal::Conflict { .. })
+}
+
+fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
+    let mut out = format!("{} {}\n", word(change.action), change.key);
+    if change.is_being_deleted() {
+        out.push_str("~ is being deleted\n");
+    }
+    let foreign = match &change.owner {
+        Owner::Release => None,
+        Owner::Nobody => Some("belongs to no release".to_owned()),
+        Owner::Other(release) => Some(format!("belongs to release {release}")),
+    };
+    let refused = |is: &dyn Fn(&Refusal) -> bool| plan.refusals.iter().any(is);
+    if let Some(foreign) = foreign {
+        let this = |refusal: &Refusal| matches!(refusal, Refusal::Owner { key, .. } if *key == change.key);
+        let _ = if refused(&this) {
+            writeln!(out, "! {foreign}; `--take-ownership` takes it")
+        } else {
+            writeln!(out, "~ {foreign} and is taken")
+        };
+    }
+    for conflict in &change.conflicts {
+        let this = |refusal: &Refusal| matches!(refusal, Refusal::Conflict { key, conflict: other, .. } if *key == change.key && other == conflict);
+        let text = format!("`{}` is owned by `{}`", conflict.field, conflict.manager);
+        let _ = if refused(&this) {
+            writeln!(out, "! {text}; `--force-conflicts` takes it")
+        } else {
+            writeln!(out, "~ {text} and is taken")
+        };
+    }
+    let lines = change.pair.lines(context).map_err(|error| Failure::Bug(error.to_string()))?;
+    for line in lines {
+        let (sign, paint) = match line.side {
+            Side::Both => (" ", ""),
+            Side::Before => ("-", "\u{1b}[31m"),
+            Side::After => ("+", "\u{1b}[32m"),
+            Side::Gap => ("...", "\u{1b}[2m"),
+        };
+        let (on, off) = if color && !paint.is_empty() { (paint, "\u{1b}[0m") } else { ("", "") };
+        let _ = writeln!(out, "{on}{sign}{}{off}", line.text);
+    }
+    Ok(out)
+}
+
+pub(in crate::cli) fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Unchanged => "unchanged",
+        Action::Delete => "delete",
+    }
+}
+
+pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
+    let width = shifts.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
+    let share = |share: &Option<Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
+    shifts
+        .iter()
+        .map(|shift| match (share(&shift.before), share(&shift.after)) {
+            (before, after) if before == after => format!("{:width$}  {before}\n", shift.version),
+            (before, after) => format!("{:width$}  {before} → {after}\n", shift.version),
+        })
+        .collect()
+}
+
+/// What the matches of the route send where, before and after.
+fn matches(plan: &Plan) -> String {
+    let words = matched(plan).into_iter();
+    words.map(|(requests, moves)| format!("{requests}  {moves}\n")).collect()
+}
+
+/// The requests that a match names, in words, each with the versions that answer them: before and after where they differ.
+pub(super) fn matched(plan: &Plan) -> Vec<(String, String)> {
+    let of = |route: Option<&serde_json::Value>| route.map(rules).unwrap_or_default();
+    let target = plan.route.as_ref().or(plan.left_to_controller.as_ref());
+    let target = target.and_then(|route| route.at(&route.in_force(|_| true)).ok());
+    let before = of(plan.before.as_ref());
+    let after = of(target.as_ref().map(|manifest| &manifest.object));
+    let versions = |rules: &[Rule], requests: &str| {
+        let rule = rules.iter().find(|rule| rule.requests == requests);
+        rule.map_or("–".to_owned(), |rule| rule.versions.join(", "))
+    };
+    let new = after.iter().filter(|rule| before.iter().all(|other| other.requests != rule.requests));
+    let told = before.iter().chain(new).map(|rule| {
+        let (old, new) = (versions(&before, &rule.requests), versions(&after, &rule.requests));
+        (rule.requests.clone(), if old == new { old } else { format!("{old} → {new}") })
+    });
+    told.collect()
+}
+
+/// The steps, a line each.
+pub(in crate::cli) fn steps(plan: &Plan) -> String {
+    (0..plan.steps.len()).map(|index| step(plan, index)).collect()
+}
+
+/// The steps with what each means for requests.
+fn told(plan: &Plan) -> String {
+    let notes = story(plan);
+    let mut out = String::new();
+    for index in 0..plan.steps.len() {
+        out.push_str(&step(plan, index));
+        for note in notes.iter().filter(|note| note.step == index) {
+            let _ = writeln!(out, "        {}", note.text);
+        }
+    }
+    out
+}
+
+fn step(plan: &Plan, index: usize) -> String {
+    let named = |index: usize| {
+        let member = plan.members.iter().find(|member| member.index == Some(index));
+        member.map_or_else(|| index.to_string(), |member| member.name.clone())
+    };
+    let keys = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let text = match plan.steps.get(index) {
+        None => return String::new(),
+        Some(Step::Write(objects)) => format!("write {}", keys(objects)),
+        Some(Step::Settle(versions)) => {
+            let names: Vec<String> = versions.iter().map(|index| named(*index)).collect();
+            let are = if names.len() == 1 { "is" } else { "are" };
+            format!("wait until {} {are} settled", names.join(", "))
+        }
+        Some(Step::Route(objects)) => format!("route: write {}", keys(objects)),
+        Some(Step::Drain) => "drain: wait until requests have left the versions that go".to_owned(),
+        Some(Step::Prune(objects)) => format!("delete {}", keys(objects)),
+    };
+    format!("step {}: {text}\n", index + 1)
+}
+
+fn counts(plan: &Plan) -> String {
+    let count = |action: Action| plan.changes.iter().filter(|change| change.action == action).count();
+    let (create, update, delete) = (count(Action::Create), count(Action::Update), count(Action::Delete));
+    let unchanged = count(Action::Unchanged);
+    if create + update + delete == 0 {
+        return format!("no changes: {unchanged} objects are as wanted\n");
+    }
+    format!("{create} to create, {update} to update, {delete} to delete, {unchanged} unchanged\n")
+}

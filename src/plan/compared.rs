@@ -1,0 +1,68 @@
+//! A plan without a cluster: from one set of texts to another, as if the first were live and every version settled.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::decide::is_route;
+use super::{Goal, Mode, Observation, Observed, Plan, Release, Wanted, is_routemap, plan, resources};
+use crate::manifest::ObjectKey;
+use crate::route::{Route, RouteError};
+
+/// What is taken for live.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Before {
+    /// Objects; of one key the last counts, as with `kubectl apply`.
+    pub objects: BTreeMap<ObjectKey, Value>,
+    /// Whether the route is the one that the routemap makes, and not one of the objects.
+    pub makes_route: bool,
+}
+
+impl Before {
+    /// Takes objects for live. Where a routemap is among them and no route, the Iter8 controller makes one of it: the one
+    /// with all versions ready is live, too.
+    ///
+    /// # Errors
+    ///
+    /// [`RouteError`] where the routemap's route cannot be read.
+    pub fn new(objects: impl IntoIterator<Item = (ObjectKey, Value)>) -> Result<Before, RouteError> {
+        let mut objects: BTreeMap<ObjectKey, Value> = objects.into_iter().collect();
+        let mut makes_route = false;
+        if !objects.keys().any(is_route)
+            && let Some(routemap) = routemap(&objects)
+            && let Some(route) = Route::parse(routemap["data"]["strSpec"].as_str().unwrap_or_default())?
+        {
+            let manifest = route.at(&route.in_force(|_| true))?;
+            objects.insert(manifest.key, manifest.object);
+            makes_route = true;
+        }
+        Ok(Before { objects, makes_route })
+    }
+
+    /// What `wanted` changes in it.
+    pub fn plan(mut self, wanted: &Wanted, release: &Release, goal: &Goal) -> Plan {
+        let routemap = routemap(&self.objects).cloned();
+        let observe = |key: &ObjectKey, object: &Value| Observation {
+            live: self.objects.remove(key),
+            desired: Some(object.clone()),
+            conflicts: Vec::new(),
+            mode: Mode::Texts,
+        };
+        let mut observe = observe;
+        let objects =
+            wanted.manifests.iter().map(|manifest| (manifest.key.clone(), observe(&manifest.key, &manifest.object)));
+        let observed = Observed {
+            objects: objects.collect(),
+            resources: routemap.as_ref().map(resources).unwrap_or_default(),
+            routemap,
+            left: self.objects,
+            ..Observed::default()
+        };
+        plan(wanted, &observed, release, goal)
+    }
+}
+
+fn routemap(objects: &BTreeMap<ObjectKey, Value>) -> Option<&Value> {
+    let found = objects.iter().find(|(key, object)| key.kind == "ConfigMap" && is_routemap(&object["metadata"]));
+    found.map(|(_, object)| object)
+}

@@ -1,0 +1,284 @@
+//! A plan in words: which step moves what, what serves meanwhile, what a failure leaves, and what may surprise a reviewer.
+
+use std::fmt;
+
+use super::member::can_lose;
+use super::warning::model;
+use super::{Action, Member, Plan, Shift, Step, has_state};
+use crate::manifest::Role;
+use crate::route::Share;
+
+/// What one step means for requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Index of the step, from 0.
+    pub step: usize,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Something that a reviewer may not expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Surprise {
+    /// The model of the only version that gets requests is changed in place.
+    OnlyOne(String),
+    /// A version that did not exist starts with more than half of the requests, though others serve.
+    Large {
+        /// Name of the version.
+        version: String,
+        /// Its share, as it is printed.
+        share: String,
+    },
+    /// A version that gets requests now is removed, and no other has its model.
+    Removed {
+        /// Name of the version.
+        version: String,
+        /// Its share now, as it is printed.
+        share: String,
+    },
+}
+
+impl Surprise {
+    /// Name of the version that it is about.
+    pub fn version(&self) -> &str {
+        match self {
+            Surprise::OnlyOne(version) | Surprise::Large { version, .. } | Surprise::Removed { version, .. } => version,
+        }
+    }
+
+    /// What of it the user can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Surprise::OnlyOne(_) => "release the new model as a candidate first: `application.versions[1]`",
+            Surprise::Large { .. } => "let it start with a small weight",
+            Surprise::Removed { .. } => "take its weight to 0 first, and remove it with the next release",
+        }
+    }
+}
+
+impl fmt::Display for Surprise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Surprise::OnlyOne(version) => {
+                write!(f, "{version} is the only version that gets requests, and its model is changed in place")
+            }
+            Surprise::Large { version, share } => write!(f, "{version} is new and starts at {share} of the requests"),
+            Surprise::Removed { version, share } if share == "by match" => {
+                write!(f, "{version} is removed, and a match sends requests to it")
+            }
+            Surprise::Removed { version, share } => {
+                write!(f, "{version} is removed while it gets {share} of the requests")
+            }
+        }
+    }
+}
+
+/// The sentences of every step, in order.
+pub fn story(plan: &Plan) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (step, what) in plan.steps.iter().enumerate() {
+        let texts = match what {
+            Step::Write(_) => writes(plan),
+            Step::Settle(_) => failures(plan),
+            Step::Route(_) => moves(plan),
+            Step::Drain => leaves(plan).into_iter().collect(),
+            Step::Prune(_) => Vec::new(),
+        };
+        notes.extend(texts.into_iter().map(|text| Note { step, text }));
+    }
+    notes
+}
+
+/// What may surprise a reviewer, beside the warnings of the plan.
+pub fn surprises(plan: &Plan) -> Vec<Surprise> {
+    let mut found = Vec::new();
+    let serving: Vec<&Shift> = plan.traffic.iter().filter(|shift| gets_requests(shift.before)).collect();
+    let changed = |member: &&Member| member.index.is_some() && member.routed && changes_model(plan, member);
+    if let [only] = serving.as_slice() {
+        let only = plan.members.iter().filter(changed).find(|member| member.name == only.version);
+        found.extend(only.map(|member| Surprise::OnlyOne(member.name.clone())));
+    }
+    for shift in &plan.traffic {
+        let is_new = plan.members.iter().any(|member| member.name == shift.version && is_new(plan, member));
+        if let (None, Some(after @ Share::Part { weight, total })) = (shift.before, shift.after)
+            && is_new
+            && weight * 2 > total
+            && !serving.is_empty()
+        {
+            found.push(Surprise::Large { version: shift.version.clone(), share: after.to_string() });
+        }
+        let goes = plan.members.iter().find(|member| member.name == shift.version && member.index.is_none());
+        if let (Some(before), None, Some(member)) = (shift.before, shift.after, goes)
+            && gets_requests(Some(before))
+            && !has_heir(plan, member)
+        {
+            found.push(Surprise::Removed { version: shift.version.clone(), share: before.to_string() });
+        }
+    }
+    found
+}
+
+/// Whether a wanted version has the model of one that goes: that is a promotion, or a rename.
+fn has_heir(plan: &Plan, member: &Member) -> bool {
+    let of = |key| plan.change(key).and_then(|change| model(change.pair.before()));
+    let models: Vec<String> = member.objects.iter().filter_map(of).collect();
+    let wanted = plan.changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
+    wanted.filter_map(|change| model(change.pair.after())).any(|model| models.contains(&model))
+}
+
+fn gets_requests(share: Option<Share>) -> bool {
+    match share {
+        Some(Share::Part { weight, .. }) => weight > 0,
+        Some(Share::Matched) => true,
+        Some(Share::Mirrored(_)) | None => false,
+    }
+}
+
+/// The objects of a version that are models or their pods, by what happens to them.
+fn happens(plan: &Plan, member: &Member, action: Action) -> bool {
+    let is = |key| plan.change(key).is_some_and(|change| change.action == action && has_state(key));
+    member.objects.iter().any(is)
+}
+
+fn is_new(plan: &Plan, member: &Member) -> bool {
+    member.index.is_some() && happens(plan, member, Action::Create)
+}
+
+fn changes_model(plan: &Plan, member: &Member) -> bool {
+    member.model && happens(plan, member, Action::Update)
+}
+
+/// What is written before anything moves.
+fn writes(plan: &Plan) -> Vec<String> {
+    let first = plan.before.is_none();
+    let new: Vec<&str> =
+        plan.members.iter().filter(|member| is_new(plan, member)).map(|member| member.name.as_str()).collect();
+    let mut texts = Vec::new();
+    match (new.as_slice(), first) {
+        ([], _) => {}
+        (_, true) if !is_routed(plan) => {}
+        (new, true) => texts.push(format!("{} until ready; nothing is routed yet", get(new, "nothing"))),
+        (new, false) => texts.push(format!("{} while loading; requests go as before", get(new, "nothing"))),
+    }
+    for member in plan.members.iter().filter(|member| member.routed && changes_model(plan, member)) {
+        let name = &member.name;
+        texts.push(match (member.interrupts, member.yields) {
+            (true, true) => {
+                format!("the share of {name} moves to the others before it is replaced, and comes back after")
+            }
+            (true, false) => format!("requests to {name} fail while it is replaced"),
+            (false, _) => format!("{name} keeps its requests, which its old model answers until the new one is loaded"),
+        });
+    }
+    texts
+}
+
+fn get(names: &[&str], what: &str) -> String {
+    let verb = if names.len() == 1 { "gets" } else { "get" };
+    format!("{} {verb} {what}", listed(names))
+}
+
+/// Names with an `and` before the last; of many the first ones.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [init @ .., last] if names.len() <= 4 => format!("{} and {last}", init.join(", ")),
+        [a, b, c, rest @ ..] => format!("{a}, {b}, {c} and {} more", rest.len()),
+        [..] => names.join(", "),
+    }
+}
+
+/// Whether requests are to be routed, by whomever.
+fn is_routed(plan: &Plan) -> bool {
+    plan.route.is_some() || plan.left_to_controller.is_some()
+}
+
+/// What is left where a version does not settle.
+fn failures(plan: &Plan) -> Vec<String> {
+    if !is_routed(plan) {
+        return vec!["a version that fails ends the run with exit code 4; nothing is routed".to_owned()];
+    }
+    let waited = |member: &&Member| member.index.is_some() && member.changed && member.weight > 0;
+    let mut texts = Vec::new();
+    let new: Vec<&str> = plan.members.iter().filter(waited).filter(|member| is_new(plan, member)).map(name).collect();
+    if !new.is_empty() {
+        let who = if new.len() == 1 { new[0].to_owned() } else { format!("one of {}", listed(&new)) };
+        texts.push(match &plan.before {
+            Some(_) => format!("if {who} fails, it gets nothing{}; exit code 4", kept(plan)),
+            None if primary(plan).is_some_and(|primary| is_new(plan, primary)) && new.len() > 1 => {
+                format!("if {who} fails, those that are ready get the requests; with none ready nothing is routed; exit code 4")
+            }
+            None => format!("if {who} fails, nothing is routed; exit code 4"),
+        });
+    }
+    let routed = |member: &&Member| member.routed;
+    let changed = plan.members.iter().filter(waited).filter(routed).filter(|member| changes_model(plan, member));
+    for member in changed {
+        let name = &member.name;
+        let others = plan.members.iter().any(|other| other.routed && other.name != *name);
+        texts.push(match others && plan.before.as_ref().is_some_and(|before| can_lose(before, member)) {
+            true => format!("if {name} stops serving, its share goes to the others; exit code 4"),
+            false => format!("if {name} stops serving, its requests fail: no other version takes them; exit code 4"),
+        });
+    }
+    texts
+}
+
+/// What the versions that get requests now keep.
+fn kept(plan: &Plan) -> String {
+    let kept = plan.traffic.iter().filter_map(|shift| Some((shift.version.as_str(), shift.before?)));
+    match kept.collect::<Vec<_>>().as_slice() {
+        [(version, share @ Share::Part { .. })] => format!(", and {version} keeps its {share}"),
+        _ => ", and the others keep what they have".to_owned(),
+    }
+}
+
+fn name(member: &Member) -> &str {
+    &member.name
+}
+
+fn primary(plan: &Plan) -> Option<&Member> {
+    plan.members.iter().find(|member| member.index == Some(0))
+}
+
+/// What the write of the route does.
+fn moves(plan: &Plan) -> Vec<String> {
+    let writes_route = plan
+        .changes
+        .iter()
+        .any(|change| change.role == Some(Role::Route) && matches!(change.action, Action::Create | Action::Update));
+    if plan.left_to_controller.is_some() {
+        return vec!["the Iter8 controller moves traffic by itself, as versions become ready".to_owned()];
+    }
+    let moved: Vec<&Shift> = plan.traffic.iter().filter(|shift| shift.before != shift.after).collect();
+    match (writes_route, moved.as_slice()) {
+        (false, _) => Vec::new(),
+        (true, []) => vec!["no share changes".to_owned()],
+        (true, moved) => {
+            let words: Vec<String> = moved.iter().take(4).map(|shift| shift.to_string()).collect();
+            let more = moved.len().saturating_sub(4);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            vec![format!("traffic moves at once: {}{more}", words.join(", "))]
+        }
+    }
+}
+
+/// What drains.
+fn leaves(plan: &Plan) -> Option<String> {
+    let gone = plan.traffic.iter().filter(|shift| shift.before.is_some() && shift.after.is_none());
+    let gone: Vec<&str> = gone.map(|shift| shift.version.as_str()).collect();
+    let drain = plan.goal.drain.as_secs();
+    (!gone.is_empty()).then(|| format!("{} still answers requests on their way, for {drain}s", listed(&gone)))
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |share: &Option<Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
+        let (before, after) = (share(&self.before), share(&self.after));
+        match before == after {
+            true => write!(f, "{} {before}", self.version),
+            false => write!(f, "{} {before} → {after}", self.version),
+        }
+    }
+}
