@@ -1,5 +1,6 @@
 //! What a release is to be: from flags to objects and a route; and what is to be said of the plan that follows.
 
+#[cfg(feature = "cluster")]
 use serde_json::{Map, Value};
 
 use super::args::{self, Global, Writer};
@@ -20,7 +21,8 @@ pub(super) struct Made {
     pub manifests: Manifests,
     /// The route with its weights open.
     pub route: Option<Route>,
-    /// What its environment takes for given.
+    /// What its environment takes for given, for the record.
+    #[cfg(feature = "cluster")]
     pub defaults: Map<String, Value>,
 }
 
@@ -62,7 +64,13 @@ pub(super) fn made(
     let options = Options { routing, api_version, ready: None };
     let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
-    Ok(Made { release, manifests, route, defaults: spec.environment.defaults() })
+    Ok(Made {
+        release,
+        manifests,
+        route,
+        #[cfg(feature = "cluster")]
+        defaults: spec.environment.defaults(),
+    })
 }
 
 /// What the flags say.
