@@ -178,6 +178,11 @@ fn get(names: &[&str], what: &str) -> String {
     format!("{} {verb} {what}", listed(names))
 }
 
+/// The only name, or that it is one of several.
+fn one_of(names: &[&str]) -> String {
+    if let [one] = names { (*one).to_owned() } else { format!("one of {}", listed(names)) }
+}
+
 /// Names with an `and` before the last; of many the first ones.
 fn listed(names: &[&str]) -> String {
     match names {
@@ -196,14 +201,19 @@ fn is_routed(plan: &Plan) -> bool {
 
 /// What is left where a version does not settle.
 fn failures(plan: &Plan) -> Vec<String> {
-    if !is_routed(plan) {
-        return vec!["a version that fails ends the run with exit code 4; nothing is routed".to_owned()];
-    }
     let waited = |member: &&Member| member.index.is_some() && member.changed && member.weight > 0;
+    if !is_routed(plan) {
+        let changed: Vec<&str> = plan.members.iter().filter(waited).map(name).collect();
+        return match (changed.as_slice(), &plan.before) {
+            ([], _) => Vec::new(),
+            (names, None) => vec![format!("if {} fails, the others go on; exit code 4", one_of(names))],
+            (names, Some(_)) => vec![format!("if {} fails, the route stays as it is; exit code 4", one_of(names))],
+        };
+    }
     let mut texts = Vec::new();
     let new: Vec<&str> = plan.members.iter().filter(waited).filter(|member| is_new(plan, member)).map(name).collect();
     if !new.is_empty() {
-        let who = if new.len() == 1 { new[0].to_owned() } else { format!("one of {}", listed(&new)) };
+        let who = one_of(&new);
         texts.push(match &plan.before {
             Some(_) => format!("if {who} fails, it gets nothing{}; exit code 4", kept(plan)),
             None if primary(plan).is_some_and(|primary| is_new(plan, primary)) && new.len() > 1 => {

@@ -113,7 +113,7 @@ pub(super) fn name(destination: &Value) -> String {
     found.unwrap_or_else(|| first_label(host))
 }
 
-fn first_label(host: &str) -> String {
+pub(super) fn first_label(host: &str) -> String {
     host.split('.').next().unwrap_or_default().to_owned()
 }
 

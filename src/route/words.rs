@@ -1,10 +1,10 @@
-//! The rules of a route that take some requests out, in words.
+//! The rules of a route that take some requests out, or copy them, in words.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::shares::{name, takes_all, weight};
+use super::shares::{first_label, name, takes_all, weight};
 
 /// One rule: which requests, and who answers them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Rule {
     pub versions: Vec<String>,
 }
 
-/// The rules with matches, in the order of the route; the second hop through Knative's gateway is none.
+/// The rules with matches, in the order of the route, and a mirror; the second hop through Knative's gateway is none.
 pub fn rules(route: &Value) -> Vec<Rule> {
     let istio = route["spec"]["http"].as_array();
     let all = istio.or(route["spec"]["rules"].as_array()).into_iter().flatten();
@@ -31,6 +31,11 @@ pub fn rules(route: &Value) -> Vec<Rule> {
         let versions: Vec<String> = destinations.iter().filter(takes).map(name).collect();
         let hop = |version: &String| *matches == serde_json::json!([{"headers": {"branch": {"exact": version}}}]);
         if takes_all(matches) {
+            if let Some(host) = rule["mirror"]["host"].as_str() {
+                let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
+                let requests = format!("copies of {percent}% of the requests, whose answers are dropped");
+                found.push(Rule { requests, versions: vec![first_label(host)] });
+            }
             // Rules behind it never see a request.
             break;
         }
@@ -147,6 +152,15 @@ mod tests {
             "requests without header x and with query parameter a matching /[0-9]+/ → c",
         ];
         assert_eq!(of(route), want);
+    }
+
+    #[test]
+    fn a_mirror_is_told() {
+        let to = json!([{"destination": {"host": "a"}}]);
+        let mirror = json!({"host": "b.models", "port": {"number": 80}});
+        let route = |percent: f64| json!({"spec": {"http": [{"route": to, "mirror": mirror, "mirrorPercentage": {"value": percent}}]}});
+        assert_eq!(of(route(20.0)), ["copies of 20% of the requests, whose answers are dropped → b"]);
+        assert_eq!(of(route(0.5)), ["copies of 0.5% of the requests, whose answers are dropped → b"]);
     }
 
     #[test]

@@ -1,0 +1,97 @@
+//! `diff --against`: a release is compared with itself in every form, and with what real Helm renders of the Iter8 chart.
+
+#[path = "parts/skipped.rs"]
+mod skipped;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use skipped::skipped;
+
+/// r8 in a folder, with a text on stdin.
+fn r8(folder: &Path, words: &[&str], stdin: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_r8"))
+        .args(words)
+        .current_dir(folder)
+        .env("HELM_NAMESPACE", "default")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who refuses the words reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// The folders below `testdata/render` whose values say everything: flags choose only what is printed.
+fn cases() -> Vec<PathBuf> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
+        let prints = args.is_empty() || args.starts_with("--ready") || args.starts_with("--routing");
+        if folder.join("want.yaml").is_file() && prints {
+            found.push(folder.to_owned());
+        }
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+            collect(&entry, found);
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/render"), &mut found);
+    found.sort();
+    found
+}
+
+#[test]
+fn a_release_differs_in_nothing_from_its_own_values_and_from_what_they_render() {
+    let cases = cases();
+    assert!(cases.len() > 30, "{} cases", cases.len());
+    for (number, folder) in cases.iter().enumerate() {
+        let text = fs::read(folder.join("values.yaml")).unwrap();
+        let form = [&["-o", "json"][..], &["--api-version", "v1"], &[]][number % 3];
+        let rendered = r8(folder, &[&["render", "shop", "-f", "values.yaml"], form].concat(), b"").stdout;
+        for before in [&text, &rendered] {
+            let words = ["diff", "shop", "--against", "-", "-f", "values.yaml", "--exit-code"];
+            let output = r8(folder, &words, before);
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let place = folder.display();
+            assert_eq!(output.status.code(), Some(0), "{place} {form:?}\n{printed}");
+            assert!(printed.lines().last().unwrap().starts_with("no changes: "), "{place} {form:?}\n{printed}");
+        }
+    }
+}
+
+#[test]
+fn what_the_chart_renders_is_compared_and_its_controllers_route_counts_as_live() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let folder = shared.join("oracle");
+    if !folder.is_dir() {
+        return skipped(&format!("there is no {}", folder.display()));
+    }
+    let mut routed = 0;
+    for case in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let release: Value = serde_json::from_slice(&fs::read(case.join("release.json")).unwrap()).unwrap();
+        let (name, namespace) = (release["release"].as_str().unwrap(), release["namespace"].as_str().unwrap());
+        let words = ["diff", name, "-n", namespace, "--against", "helm.yaml", "-f", "values.yaml", "-o", "json"];
+        let output = r8(&case, &words, b"");
+        let place = case.display();
+        assert_eq!(output.status.code(), Some(0), "{place}\n{}", String::from_utf8_lossy(&output.stderr));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let chart = fs::read_to_string(case.join("helm.yaml")).unwrap();
+        let objects = document["objects"].as_array().unwrap();
+        let versions =
+            objects.iter().filter(|object| object["role"].as_str().is_some_and(|r| r.starts_with("version=")));
+        let actions: Vec<&str> = versions.map(|object| object["action"].as_str().unwrap()).collect();
+        assert!(!actions.is_empty() && !actions.contains(&"create"), "{place}: {actions:?}");
+        if chart.contains("routingTemplates:") {
+            routed += 1;
+            let shares = document["traffic"].as_array().unwrap();
+            assert!(!shares.is_empty() && shares.iter().any(|share| !share["before"].is_null()), "{place}: {shares:?}");
+        }
+    }
+    assert!(routed > 30, "{routed} releases are routed");
+}
