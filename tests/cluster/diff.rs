@@ -222,3 +222,38 @@ async fn a_kind_that_is_not_served_is_said_before_anything_else() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.starts_with("error: the cluster does not serve Widget (example.org/v1)\nhint: "), "{told}");
 }
+
+/// What a difference says of traffic and objects, for programs; how the changed fields were found may differ.
+fn gist(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for object in document["objects"].as_array_mut().unwrap() {
+        ["exact", "conflicts", "changes"].iter().for_each(|key| drop(object.as_object_mut().unwrap().remove(*key)));
+    }
+    document
+}
+
+#[tokio::test]
+async fn values_and_records_are_compared_as_what_is_live_is() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("against", &[Ask::Ready]).await;
+    let (before, after) = (values("kserve"), values("kserve").replace("weight: 30", "weight: 90"));
+    let name = &namespace.name;
+    let applied = r8(cluster, name, &["apply", "--settle", "1s"], &before);
+    assert_eq!(applied.status.code(), Some(0), "{}", String::from_utf8_lossy(&applied.stderr));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &before).unwrap();
+    let words = ["diff", "shop", "-o", "json", "--exit-code"];
+    let live = gist(&r8(cluster, name, &words, &after));
+    assert_eq!(live["traffic"][0], json!({"version": "shop-0", "before": "30%", "after": "56.3%"}), "{live:#}");
+    for against in [file.path().to_str().unwrap(), "release", "release:1"] {
+        let words = [&words[..], &["--against", against]].concat();
+        assert_eq!(gist(&r8(cluster, name, &words, &after)), live, "{against}");
+    }
+    for (against, want) in [("release:7", "has no revision 7"), ("release", "has no record")] {
+        let release = if against == "release" { "other" } else { "shop" };
+        let output = r8(cluster, name, &["diff", release, "--against", against], &after);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.contains(want)), (Some(1), true), "{told}");
+    }
+}
