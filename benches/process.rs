@@ -1,4 +1,5 @@
-//! Whole processes, from start to exit: `r8 render` beside `true`, and beside `helm template` where `R8_BENCH_HELM` names it.
+//! Whole processes, from start to exit: `r8 render` beside `true`, and beside `helm template` where `R8_BENCH_HELM` names it;
+//! `r8 diff --against` of two releases.
 //!
 //! `R8_BENCH_HELM=$(command -v helm) cargo bench --bench process`
 //!
@@ -52,6 +53,24 @@ fn nothing(bencher: Bencher) {
 fn r8_render(bencher: Bencher, count: usize) {
     let values = values(count);
     bencher.bench_local(|| run(render(&values)));
+}
+
+/// Every version has another weight than before.
+#[divan::bench(args = COUNTS)]
+fn r8_diff_against(bencher: Bencher, count: usize) {
+    let after = values(count);
+    let before = folder().join(format!("before-{count}.yaml"));
+    let text = std::fs::read_to_string(&after).unwrap();
+    let lines = text.lines().map(|line| match line.split_once("weight: ") {
+        Some((indent, weight)) => format!("{indent}weight: {}\n", weight.trim().parse::<u32>().unwrap() + 1),
+        None => format!("{line}\n"),
+    });
+    std::fs::write(&before, lines.collect::<String>()).unwrap();
+    bencher.bench_local(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_r8"));
+        command.args(["diff", "wisdom", "-n", "default", "--against"]).arg(&before).arg("-f").arg(&after);
+        run(command);
+    });
 }
 
 #[divan::bench(args = COUNTS)]

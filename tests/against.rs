@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use proptest::prelude::*;
+use r8::cli::{Terminals, run};
 use serde_json::Value;
 use skipped::skipped;
 
@@ -94,4 +96,35 @@ fn what_the_chart_renders_is_compared_and_its_controllers_route_counts_as_live()
         }
     }
     assert!(routed > 30, "{routed} releases are routed");
+}
+
+/// Manifests that a chart renders: a routemap and no route.
+const CHART: &str = include_str!("../testdata/cli/against.in/chart.yaml");
+
+/// What a run in this process ends with, and what it prints.
+fn ended(text: &str) -> (u8, String, String) {
+    let values = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/cli/against.in/two.yaml");
+    let words = ["r8", "diff", "-n", "default", "--against", "-", "-f", values].map(Into::into);
+    let (mut out, mut told) = (Vec::new(), Vec::new());
+    let nothing = |_: &str| None;
+    let code = run(words, &mut text.as_bytes(), &mut out, &mut told, &nothing, Terminals::default());
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(told).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn manifests_with_anything_in_them_are_compared_or_refused(
+        from in 0..CHART.len(),
+        length in 0..60_usize,
+        text in "( |\n|---|- |: |a|kind: |apiVersion: v1|\\{|\\}|\\[|null|\\{\\{|end|\"|0|items:|metadata:|&x|\\*x){0,6}"
+    ) {
+        let mut chart = CHART.to_owned();
+        let to = (from + length).min(chart.len());
+        chart.replace_range(from..to, &text);
+        let (code, out, told) = ended(&chart);
+        let counts = out.lines().last().is_some_and(|line| line.ends_with(" unchanged") || line.starts_with("no changes: "));
+        prop_assert!(if code == 0 { counts } else { code == 2 && out.is_empty() && told.contains("error: ") }, "{code}\n{told}{out}");
+    }
 }
