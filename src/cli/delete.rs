@@ -60,7 +60,7 @@ pub(super) fn run(
         // Who only looks does not ask who is at work.
         let known = match args.dry_run {
             true => Ok(records.history(&release).await.unwrap_or_default()),
-            false => records.unlocked(&release, take, CLOCK).await,
+            false => records.unlocked(&release, take, start + args.timeout, CLOCK).await,
         };
         let mut past = Past::read(&records, known.as_deref().unwrap_or_default()).await?;
         let finding = cluster.find_in(&release, past.namespaces()).await?;

@@ -57,6 +57,11 @@ impl<'r, 'w> Progress<'r, 'w> {
             News::LeftToController(key) => {
                 self.line(&format!("{key} is the Iter8 controller's: it is left to it"));
             }
+            News::Locked { number, holder } => {
+                self.line(&format!(
+                    "revision {number} is held by {holder}: watching for a sign of life; after 60 s without one its lock is taken"
+                ));
+            }
             News::Unwatched { kind, why } => {
                 self.line(&format!("cannot watch {kind} now: {why}; trying again"));
             }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use futures_util::future::join;
+use tokio::time::Instant;
 
 use super::aim::{Aim, Unknown};
 use super::args;
@@ -49,11 +50,11 @@ pub(super) struct Look {
 pub(super) async fn look(
     cluster: &Cluster<'_>,
     records: &Records<'_>,
-    take: Take,
+    (take, until): (Take, Instant),
     (release, aim, goal): (&Release, &Aim, &Goal),
     progress: &Progress<'_, '_>,
 ) -> Result<Look, Unknown> {
-    let unlocked = records.unlocked(release, take, CLOCK);
+    let unlocked = records.unlocked(release, take, until, CLOCK);
     let (said, ground, known) = match aim {
         Aim::Given(said) => {
             let (ground, known) = join(cluster.ground(&said.manifests), unlocked).await;

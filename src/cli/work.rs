@@ -19,6 +19,9 @@ use crate::cluster::{Cause, Cluster, ClusterError, End, Ledger, News, Run, Sight
 use crate::manifest::Manifest;
 use crate::plan::{Goal, Mode, Outcome, Plan, Release};
 
+/// How often what there is now is looked at once more, when somebody was quicker.
+const AGAIN: usize = 2;
+
 /// What is to be done.
 pub(super) struct Order<'a> {
     /// What the report calls it.
@@ -87,7 +90,13 @@ pub(super) fn carry_out(
         let records = cluster.records(driver);
         let take = if order.record.take_lock { Take::AtOnce } else { Take::WhenStale };
         let look = async || {
-            let looked = recorded::look(&cluster, &records, take, (release, &order.aim, goal), &progress);
+            let looked = recorded::look(
+                &cluster,
+                &records,
+                (take, start + goal.timeout),
+                (release, &order.aim, goal),
+                &progress,
+            );
             connect::unless(&stop, looked).await.ok_or(Early::Interrupted)?.map_err(Early::from)
         };
         let mut now = look().await?;
@@ -112,13 +121,18 @@ pub(super) fn carry_out(
         let mut made = make(&now)?;
         let mut begun = None;
         if !now.plan.changes_nothing() || !now.history.has(&made) {
-            let mut again = false;
+            let mut again = 0;
             let held = loop {
                 let pending = made.pending().map_err(unwritable)?;
                 match records.begin(&pending, holder.clone(), (recorded::CLOCK)()).await {
                     Ok(held) => break held,
                     // Somebody was quicker: what there is now is looked at once more.
-                    Err(RecordsError::Taken { .. }) if !again => again = true,
+                    Err(RecordsError::Taken { .. }) if again < AGAIN => again += 1,
+                    Err(RecordsError::Taken { number, .. }) => {
+                        return Err(Early::Error(
+                            records.taken(release, number).await.unwrap_or_else(|error| error).into(),
+                        ));
+                    }
                     Err(error) => return Err(Early::Error(error.into())),
                 }
                 now = look().await?;

@@ -94,6 +94,13 @@ pub enum News<'a> {
     Waiting,
     /// The Iter8 controller has taken the route: it is left to it.
     LeftToController(&'a ObjectKey),
+    /// Somebody else holds the lock of the release: it is watched whether they live.
+    Locked {
+        /// The revision that they make.
+        number: u64,
+        /// Who.
+        holder: &'a str,
+    },
     /// Objects of this kind cannot be watched now; that is tried again.
     Unwatched {
         /// The kind.

@@ -1,14 +1,19 @@
 //! A revision while it is made: begun before the first write, kept alive, rewritten, finished after the last.
 
 use std::cell::RefCell;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::lock::BEAT;
 use super::{Holder, Kept, Known, Records, RecordsError};
 use crate::plan::Release;
 use crate::record::{Entry, Revision, Status, pruned};
+
+/// How long a new revision waits for a deletion to let go of the one before: much longer than one request takes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LET_GO: Duration = Duration::from_millis(200);
 
 /// A revision that this run makes: the lock of its release.
 ///
@@ -22,21 +27,44 @@ pub struct Held<'c> {
 impl<'c> Records<'c> {
     /// Begins a revision: creates its pending record, which locks the release.
     ///
+    /// A deletion locks the release by another record, the last before this one, so both may succeed at the same time. Each
+    /// looks at the other's after its own write, and one of the two sees the other's: the deletion that sees a new revision
+    /// lets go, see [`Records::hold`]; who sees a deletion that does not let go soon was the later one, and lets go itself.
+    ///
     /// # Errors
     ///
-    /// [`RecordsError::Taken`] when another run has begun it; and as [`Records::create`].
+    /// [`RecordsError::Taken`] when another run has begun it, or a deletion has let go or ended meanwhile: what there is now
+    /// has to be looked at; [`RecordsError::Locked`] when the release is being deleted; and as [`Records::create`].
     pub async fn begin(&self, pending: &Revision, holder: Holder, now: SystemTime) -> Result<Held<'c>, RecordsError> {
         let kept = self.create(pending, Some(&holder), now).await?;
-        Ok(Held { records: *self, holder, kept: RefCell::new(kept) })
+        let held = Held { records: *self, holder, kept: RefCell::new(kept) };
+        let (release, number) = (held.release(), held.number());
+        let (until, mut waited) = (Instant::now() + PATIENCE, false);
+        loop {
+            let known = self.history(&release).await?;
+            let before = known.iter().rev().find(|known| known.entry.number < number);
+            let deleted = before.filter(|known| known.is_locked());
+            if deleted.is_none() && !waited {
+                return Ok(held);
+            }
+            if deleted.is_none() || Instant::now() >= until {
+                self.delete(&release, number).await?;
+                return Err(match deleted {
+                    Some(deleted) => self.locked(deleted).await?,
+                    None => self.taken(&release, number).await?,
+                });
+            }
+            waited = true;
+            sleep(LET_GO).await;
+        }
     }
-}
 
-impl<'c> Records<'c> {
     /// Holds a revision that is there, as `change` makes it: uninstalling, so that its objects can be deleted.
     ///
     /// # Errors
     ///
-    /// [`RecordsError::Outrun`] when another run has written it; and as [`Records::create`].
+    /// [`RecordsError::Outrun`] when another run has written it, [`RecordsError::Locked`] or [`RecordsError::Taken`] when
+    /// another run has begun the next revision meanwhile; and as [`Records::create`].
     pub async fn hold(
         &self,
         mut kept: Kept,
@@ -44,9 +72,16 @@ impl<'c> Records<'c> {
         holder: Holder,
         now: SystemTime,
     ) -> Result<Held<'c>, RecordsError> {
+        let before = kept.clone();
         change(&mut kept.revision);
         let kept = self.update(&kept, Some(&holder), now).await?;
-        Ok(Held { records: *self, holder, kept: RefCell::new(kept) })
+        let held = Held { records: *self, holder, kept: RefCell::new(kept) };
+        let (release, number) = (held.release(), held.number());
+        let known = self.history(&release).await?;
+        let Some(later) = known.last().filter(|last| last.entry.number > number) else { return Ok(held) };
+        let version = held.kept.borrow().version.clone();
+        self.update(&Kept { version, ..before }, None, now).await?;
+        Err(self.taken(&release, later.entry.number).await?)
     }
 }
 
@@ -165,7 +200,7 @@ impl Held<'_> {
         Ok(troubles)
     }
 
-    /// Deletes every record of the release, this one last: while it is there, it locks the release.
+    /// Deletes every record of the release up to this one, and this one last: while it is there, it locks the release.
     ///
     /// # Errors
     ///
@@ -173,7 +208,7 @@ impl Held<'_> {
     pub async fn forget(self) -> Result<(), RecordsError> {
         let (release, number) = (self.release(), self.number());
         for known in self.records.history(&release).await? {
-            if known.entry.number != number {
+            if known.entry.number < number {
                 self.records.delete(&release, known.entry.number).await?;
             }
         }

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::super::FIELD_MANAGER;
 use super::super::call::is_outrun;
+use super::super::{FIELD_MANAGER, News};
 use super::{Kept, Known, Records, RecordsError, version_of};
 use crate::plan::Release;
 use crate::record::{Status, Time, object_name};
@@ -103,19 +103,29 @@ impl Records<'_> {
     ///
     /// # Errors
     ///
-    /// [`RecordsError::Locked`] while another run lives; and as [`Records::read`].
+    /// [`RecordsError::Locked`] while another run lives, or is not known to be dead at `until`; and as [`Records::read`].
     pub async fn unlocked(
         &self,
         release: &Release,
         take: Take,
+        until: Instant,
         clock: &dyn Fn() -> SystemTime,
     ) -> Result<Vec<Known>, RecordsError> {
+        let mut told = false;
         loop {
             let known = self.history(release).await?;
             let Some(locked) = known.last().filter(|last| last.is_locked()) else { return Ok(known) };
             let watched = match take {
                 Take::AtOnce => Watched::Stale,
-                Take::WhenStale => self.watch_holder(locked).await?,
+                Take::WhenStale => {
+                    if let Some(holder) = locked.holder.as_deref().filter(|_| !std::mem::replace(&mut told, true)) {
+                        (self.cluster.say)(News::Locked { number: locked.entry.number, holder });
+                    }
+                    match timeout_at(until, self.watch_holder(locked)).await {
+                        Ok(watched) => watched?,
+                        Err(_) => return Err(self.locked(locked).await?),
+                    }
+                }
             };
             match watched {
                 Watched::Alive => return Err(self.locked(locked).await?),
@@ -199,6 +209,20 @@ impl Records<'_> {
             since: since.and_then(|kept: Kept| kept.revision.info.last_deployed),
             holder: pending.holder.clone(),
         })
+    }
+
+    /// Why a revision could not be begun that somebody else has begun: who is at work, where that is still so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::read`].
+    pub async fn taken(&self, release: &Release, number: u64) -> Result<RecordsError, RecordsError> {
+        let known = self.history(release).await?;
+        if let Some(last) = known.last().filter(|last| last.is_locked()) {
+            return self.locked(last).await;
+        }
+        let key = Box::new(self.key(&release.namespace, &object_name(&release.name, number)));
+        Ok(RecordsError::Taken { key, number })
     }
 
     /// Renews the heartbeat of a record at this version; gives the new one, none when somebody has written it.

@@ -5,8 +5,15 @@ use r8::cluster::records::{Driver, RecordsError, Take, Watched};
 use r8::record::Status;
 use serde_json::json;
 
+use tokio::time::Instant;
+
 use super::{at, create, holder, outline, release, revision, with_records};
-use crate::harness::cluster;
+use crate::harness::{PATIENCE, cluster};
+
+/// When nobody waits any more.
+fn later() -> Instant {
+    Instant::now() + PATIENCE
+}
 
 #[tokio::test]
 async fn of_two_that_begin_together_one_begins() {
@@ -119,9 +126,9 @@ async fn a_record_that_helm_left_pending_is_never_stale() {
         assert_eq!(records.watch_holder(&known).await.unwrap(), Watched::Alive);
         assert!(records.locked(&known).await.unwrap().hint().unwrap().contains("wait until Helm has ended"));
         let release = release(&namespace);
-        let error = records.unlocked(&release, Take::WhenStale, &|| at(2)).await.unwrap_err();
+        let error = records.unlocked(&release, Take::WhenStale, later(), &|| at(2)).await.unwrap_err();
         assert!(matches!(error, RecordsError::Locked { holder: None, .. }), "{error}");
-        let known = records.unlocked(&release, Take::AtOnce, &|| at(2)).await.unwrap();
+        let known = records.unlocked(&release, Take::AtOnce, later(), &|| at(2)).await.unwrap();
         assert_eq!(known[0].entry.status, Status::Failed);
     })
     .await;
@@ -143,6 +150,92 @@ async fn a_deletion_locks_the_release_and_leaves_no_record() {
         held.check().await.unwrap();
         held.forget().await.unwrap();
         assert_eq!(records.history(&release).await.unwrap(), []);
+    })
+    .await;
+}
+
+fn uninstalling(revision: &mut r8::record::Revision) {
+    revision.info.status = Status::Uninstalling;
+}
+
+#[tokio::test]
+async fn a_deletion_that_sees_a_new_revision_lets_go() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("lets-go", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Deployed]).await;
+        let release = release(&namespace);
+        let newest = records.read(&release, 1).await.unwrap().unwrap();
+        let begun =
+            records.begin(&revision(&namespace, 2, Status::PendingUpgrade), holder("bob"), at(2)).await.unwrap();
+        let late = records.hold(newest, uninstalling, holder("ann"), at(3)).await.err().unwrap();
+        assert!(
+            matches!(&late, RecordsError::Locked { number: 2, holder: Some(bob), .. } if bob.starts_with("bob")),
+            "{late}"
+        );
+        let known = records.history(&release).await.unwrap();
+        assert_eq!((known[0].entry.status, known[0].is_locked(), known.len()), (Status::Deployed, false, 2));
+        begun.check().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revision_that_sees_a_deletion_lets_go() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("gives-in", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Deployed]).await;
+        let release = release(&namespace);
+        let newest = records.read(&release, 1).await.unwrap().unwrap();
+        let held = records.hold(newest, uninstalling, holder("ann"), at(3)).await.unwrap();
+        let pending = revision(&namespace, 2, Status::PendingUpgrade);
+        let late = records.begin(&pending, holder("bob"), at(2)).await.err().unwrap();
+        assert!(
+            matches!(&late, RecordsError::Locked { number: 1, holder: Some(ann), .. } if ann.starts_with("ann")),
+            "{late}"
+        );
+        assert_eq!(records.history(&release).await.unwrap().len(), 1);
+        // One that ends meanwhile leaves something else to be looked at.
+        let begin = Box::pin(records.begin(&pending, holder("bob"), at(4)));
+        let end = Box::pin(async {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            held.forget().await
+        });
+        let (late, forgotten) = futures_util::future::join(begin, end).await;
+        forgotten.unwrap();
+        assert!(matches!(late.err().unwrap(), RecordsError::Taken { number: 2, .. }));
+        assert_eq!(records.history(&release).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_revision_and_a_deletion_together_one_goes_on() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("together", &[]).await;
+    with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
+        create(&records, &namespace, &[Status::Deployed]).await;
+        let release = release(&namespace);
+        for round in 0..20 {
+            let newest = records.read(&release, 1).await.unwrap().unwrap();
+            let pending = revision(&namespace, 2, Status::PendingUpgrade);
+            let begin = records.begin(&pending, holder("bob"), at(2));
+            let hold = records.hold(newest, uninstalling, holder("ann"), at(3));
+            let (begun, held) = futures_util::future::join(begin, hold).await;
+            let (begun, held) = (begun.ok(), held.ok());
+            // A revision that has waited for a deletion to let go looks anew before it goes on: here nobody does then.
+            assert!(begun.is_none() || held.is_none(), "round {round}: both go on");
+            let known = records.history(&release).await.unwrap();
+            assert_eq!(known.iter().any(|known| known.is_locked()), begun.is_some() || held.is_some(), "round {round}");
+            let back = |revision: &mut r8::record::Revision| revision.info.status = Status::Deployed;
+            if let Some(held) = held {
+                held.finish(back, 0, at(4)).await.unwrap();
+            }
+            if begun.is_some() {
+                records.delete(&release, 2).await.unwrap();
+            }
+        }
     })
     .await;
 }
@@ -173,7 +266,7 @@ async fn a_holder_that_lives_is_seen_to_live() {
         let held = records.begin(&revision(&namespace, 1, Status::PendingInstall), holder("ann"), at(1)).await.unwrap();
         let (clock, release) = (|| at(11), release(&namespace));
         let life = Box::pin(held.keep_alive(&clock));
-        match select(life, Box::pin(records.unlocked(&release, Take::WhenStale, &clock))).await {
+        match select(life, Box::pin(records.unlocked(&release, Take::WhenStale, later(), &clock))).await {
             Either::Right((unlocked, _)) => {
                 let error = unlocked.unwrap_err();
                 assert!(matches!(error, RecordsError::Locked { number: 1, holder: Some(_), .. }), "{error}");
