@@ -15,7 +15,7 @@ use super::{live, records, sources, wanted};
 use crate::cluster::records::{Kept, Known, Records, RecordsError};
 use crate::manifest::{Manifest, Manifests, Role, yaml};
 use crate::plan::{Release, resources};
-use crate::record::{Chart, Entry, Revision, StoredRoute, current, rollback_target};
+use crate::record::{Chart, Entry, Revision, Status, StoredRoute, current, rollback_target};
 use crate::route::Route;
 
 /// What is to be.
@@ -222,6 +222,23 @@ fn nothing_before(release: &Release) -> Failure {
 
 /// The charts whose releases r8 knows: its own records, and the Iter8 chart.
 const CHARTS: [&str; 2] = ["r8", "release"];
+
+/// The chart of a revision that is neither r8's nor the Iter8 chart's, be it under another name: its objects are no versions
+/// and routes to r8.
+pub(super) fn foreign(revision: &Revision) -> Option<String> {
+    let known = revision.chart.as_ref().is_none_or(|chart| CHARTS.contains(&chart.name()));
+    let routes = |manifests: Manifests| manifests.iter().any(|manifest| manifest.role == Role::Routemap);
+    let gone = revision.info.status == Status::Uninstalled;
+    (!known && !gone && !revision.manifests(resources).is_ok_and(routes)).then(|| revision.chart_label())
+}
+
+/// The refusal to change a release of another chart.
+pub(super) fn refused(release: &Release, chart: &str) -> Failure {
+    let Release { name, namespace } = release;
+    let text = format!("release {namespace}/{name} was made of the chart {chart}, which r8 does not know");
+    let hint = "give this one another name; `helm upgrade` and `helm uninstall` deal with that one";
+    Failure::Refused(vec![Fault::new(text, Some(hint))])
+}
 
 /// What a revision says, r8's or one that Helm made of the Iter8 chart.
 fn revision(revision: &Revision, release: &Release) -> Result<Said, Failure> {

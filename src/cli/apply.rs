@@ -142,7 +142,8 @@ fn go_back(
                 }
             }
         }
-        None if finished.first => {
+        // What was live without a record of it is not taken away.
+        None if finished.plan.before.is_none() => {
             report.event("deleting the release, which was never live before");
             let delete = args::Delete::of(name, order.goal.timeout, order.goal.drain, order.record.take_lock);
             match delete::run(&delete, global, world, report) {
@@ -157,8 +158,8 @@ fn go_back(
             }
         }
         None => {
-            let hint = format!("`r8 history {name} -n {namespace}` shows the revisions");
-            report.message("note", "there is nothing to go back to: no revision was ever live", Some(&hint));
+            let hint = "the release is left as it is; its route was live before, without a revision that says so";
+            report.message("note", "there is nothing to go back to: no revision was ever live", Some(hint));
             Ok(None)
         }
     }

@@ -63,7 +63,11 @@ pub(super) fn run(
             false => records.unlocked(&release, take, start + args.timeout, CLOCK).await,
         };
         let mut past = Past::read(&records, known.as_deref().unwrap_or_default()).await?;
-        let finding = cluster.find_in(&release, past.namespaces()).await?;
+        if let Some(chart) = past.foreign() {
+            return Err(Missed::Foreign(chart));
+        }
+        let mut finding = cluster.find_in(&release, past.namespaces()).await?;
+        cluster.find_named(&mut finding, &past.manifests(), &release).await?;
         let nothing = args.dry_run || known.as_ref().map_or(true, Vec::is_empty);
         if finding.found.is_empty() && nothing {
             return Err(Missed::Nothing(Box::new(finding.found)));

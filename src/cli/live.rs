@@ -33,6 +33,8 @@ pub(super) enum Missed {
     Cluster(ClusterError),
     /// There is no such release.
     Nothing(Box<Found>),
+    /// It is one of a chart that r8 does not know.
+    Foreign(String),
 }
 
 impl From<ClusterError> for Missed {
@@ -47,6 +49,7 @@ impl Missed {
         match self {
             Missed::Cluster(error) => connect::failure(&error),
             Missed::Nothing(found) => nothing(&found, release),
+            Missed::Foreign(chart) => super::aim::refused(release, &chart),
         }
     }
 }

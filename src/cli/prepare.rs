@@ -5,7 +5,7 @@ use super::failure::{Failure, Fault};
 use super::report::Report;
 use super::request::Request;
 use super::wanted::{self, Made};
-use crate::cluster::{Cluster, ClusterError, Sight};
+use crate::cluster::Sight;
 use crate::manifest::{Manifests, Role};
 use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, plan};
 use crate::record::{Chart, Info, RecordError, Revision, Status as RecordStatus, StoredRoute};
@@ -56,14 +56,6 @@ impl Said {
             _ => goal.clone(),
         }
     }
-}
-
-/// Looks at the cluster and plans.
-pub(super) async fn look(cluster: &Cluster<'_>, said: &Said, goal: &Goal) -> Result<(Sight, Plan), ClusterError> {
-    let ground = cluster.ground(&said.manifests).await?;
-    let sight = cluster.observe_on(ground, said.manifests.clone(), &said.release).await?;
-    let plan = planned(&sight, said, goal);
-    Ok((sight, plan))
 }
 
 /// What follows from a look at the cluster.

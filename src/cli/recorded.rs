@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use futures_util::future::join;
 use tokio::time::Instant;
 
-use super::aim::{Aim, Unknown};
+use super::aim::{self, Aim, Unknown};
 use super::args;
 use super::prepare::{self, Said};
 use super::progress::Progress;
@@ -20,13 +20,16 @@ use crate::record::{Entry, Info, RecordError, Revision, Status, Time, current, d
 /// The time now.
 pub(super) const CLOCK: &dyn Fn() -> SystemTime = &SystemTime::now;
 
-/// The history of a release that nobody else is at work on.
+/// The history of a release.
+#[derive(Default)]
 pub(super) struct History {
     known: Vec<Known>,
     /// The deployed revision and every later one, or all.
     kept: Vec<Kept>,
     /// What is wrong with those of them that cannot be read: they are no base for anything.
     pub broken: Vec<RecordsError>,
+    /// Why nothing is known of it, though it may be there.
+    pub unread: Option<RecordsError>,
 }
 
 /// A look at the cluster: what is to be, what is there, and what follows.
@@ -41,8 +44,16 @@ pub(super) struct Look {
     pub plan: Plan,
 }
 
-/// Looks at the cluster and plans, on the history of a release that nobody else is at work on: what others have done is
-/// known before any object is read.
+/// Who looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Looker {
+    /// Who is to change the release: nobody else is at work on it, or is not known to be dead before that time.
+    Writer(Take, Instant),
+    /// Who only wants to know; who is at work does not matter, and that records may not be read is no failure.
+    Reader,
+}
+
+/// Looks at the cluster and plans: what the records say of others is known before any object is read.
 ///
 /// # Errors
 ///
@@ -50,33 +61,50 @@ pub(super) struct Look {
 pub(super) async fn look(
     cluster: &Cluster<'_>,
     records: &Records<'_>,
-    (take, until): (Take, Instant),
+    looker: Looker,
     (release, aim, goal): (&Release, &Aim, &Goal),
     progress: &Progress<'_, '_>,
 ) -> Result<Look, Unknown> {
-    let unlocked = records.unlocked(release, take, until, CLOCK);
-    let (said, ground, known) = match aim {
+    let known = async {
+        match looker {
+            Looker::Writer(take, until) => {
+                records.unlocked(release, take, until, CLOCK).await.map(|known| (known, None))
+            }
+            Looker::Reader => match records.history(release).await {
+                Err(error) if !aim.needs_records() => Ok((Vec::new(), Some(error))),
+                known => known.map(|known| (known, None)),
+            },
+        }
+    };
+    let (said, ground, (known, unread)) = match aim {
         Aim::Given(said) => {
-            let (ground, known) = join(cluster.ground(&said.manifests), unlocked).await;
+            let (ground, known) = join(cluster.ground(&said.manifests), known).await;
             (Rc::clone(said), ground.map_err(RecordsError::from)?, known?)
         }
         aim => {
-            let known = unlocked.await?;
-            let said = aim.said(release, &known, records, progress).await?;
+            let known = known.await?;
+            let said = aim.said(release, &known.0, records, progress).await?;
             let ground = cluster.ground(&said.manifests).await.map_err(RecordsError::from)?;
             (said, ground, known)
         }
     };
     let observed = cluster.observe_on(ground, said.manifests.clone(), &said.release);
-    let (history, sight) = join(read(records, known), observed).await;
-    let (history, mut sight) = (history?, sight.map_err(RecordsError::from)?);
+    let (history, sight) = join(read(records, known, unread), observed).await;
+    let history = match (history, looker) {
+        (Err(error), Looker::Reader) if !aim.needs_records() => History { unread: Some(error), ..History::default() },
+        (history, _) => history?,
+    };
+    let mut sight = sight.map_err(RecordsError::from)?;
+    if let Some(chart) = history.kept.last().and_then(|kept| aim::foreign(&kept.revision)) {
+        return Err(aim::refused(release, &chart).into());
+    }
     history.add_to(&mut sight, cluster, release).await.map_err(RecordsError::from)?;
     let plan = prepare::planned(&sight, &said, goal);
     Ok(Look { said, history, sight, plan })
 }
 
 /// Reads the deployed revision and every later one; all of them where none is deployed, none after an uninstallation.
-async fn read(records: &Records<'_>, known: Vec<Known>) -> Result<History, RecordsError> {
+async fn read(records: &Records<'_>, known: Vec<Known>, unread: Option<RecordsError>) -> Result<History, RecordsError> {
     let entries: Vec<Entry> = known.iter().map(|known| known.entry).collect();
     let first = match (deployed(&entries), current(&entries)) {
         (Some(deployed), _) => deployed.number,
@@ -85,7 +113,7 @@ async fn read(records: &Records<'_>, known: Vec<Known>) -> Result<History, Recor
     };
     let needed: Vec<Known> = known.iter().filter(|known| known.entry.number >= first).cloned().collect();
     let (kept, broken) = records.read_all(&needed).await?;
-    Ok(History { known, kept, broken })
+    Ok(History { known, kept, broken, unread })
 }
 
 /// The revision that an apply is to make.
@@ -112,8 +140,9 @@ impl History {
                 Err(_) => {}
             }
         }
-        let all = live.iter().chain(&later).flat_map(Manifests::iter);
-        cluster.widen(sight, all.map(|manifest| manifest.key.namespace.clone()).collect(), release).await?;
+        let all: Vec<Manifest> = live.iter().chain(&later).flat_map(Manifests::iter).cloned().collect();
+        cluster.widen(sight, all.iter().map(|manifest| manifest.key.namespace.clone()).collect(), release).await?;
+        cluster.add_named(sight, &all, release).await?;
         sight.observed.pending = pending(live.as_ref(), &later, &sight.observed);
         Ok(())
     }

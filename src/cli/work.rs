@@ -10,7 +10,7 @@ use super::failure::{Failure, Fault};
 use super::outcome::Finished;
 use super::prepare;
 use super::progress::Progress;
-use super::recorded::{self, Look};
+use super::recorded::{self, Look, Looker};
 use super::report::Report;
 use super::request::World;
 use super::{connect, records};
@@ -89,14 +89,9 @@ pub(super) fn carry_out(
         let cluster = connected.map_err(Early::Error)?;
         let records = cluster.records(driver);
         let take = if order.record.take_lock { Take::AtOnce } else { Take::WhenStale };
+        let looker = Looker::Writer(take, start + goal.timeout);
         let look = async || {
-            let looked = recorded::look(
-                &cluster,
-                &records,
-                (take, start + goal.timeout),
-                (release, &order.aim, goal),
-                &progress,
-            );
+            let looked = recorded::look(&cluster, &records, looker, (release, &order.aim, goal), &progress);
             connect::unless(&stop, looked).await.ok_or(Early::Interrupted)?.map_err(Early::from)
         };
         let mut now = look().await?;

@@ -32,6 +32,13 @@ impl Kinds {
         self.0.get(&(group.to_owned(), kind.to_owned()))
     }
 
+    /// Adds the kinds of `other` that are not known yet.
+    pub fn add(&mut self, other: Kinds) {
+        for (key, served) in other.0 {
+            self.0.entry(key).or_insert(served);
+        }
+    }
+
     /// Rewrites the object's `apiVersion` to the one that is served.
     pub fn serve(&self, manifest: &mut Manifest) {
         if let Some(served) = self.get(&manifest.key.group, &manifest.key.kind) {

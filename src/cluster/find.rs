@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::discovery::Kinds;
 use super::inventory::{KINDS, is_routemap_of, routed};
 use super::{Cluster, ClusterError};
-use crate::manifest::{Manifests, ObjectKey};
+use crate::manifest::{Manifest, Manifests, ObjectKey};
 use crate::plan::{Found, Owner, Release, has_state, is_owned_by, is_route, resources};
 use crate::readiness::Track;
 
@@ -75,6 +75,24 @@ impl Cluster<'_> {
             }
         }
         Ok(Finding { found, kinds })
+    }
+
+    /// Adds objects of the kinds that are not listed: those that the manifests of the release's records name, and that still
+    /// name the release as their owner.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with; kinds that may not be read are noted.
+    pub async fn find_named(
+        &self,
+        finding: &mut Finding,
+        named: &[Manifest],
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        let others = self.unlisted(&mut finding.kinds, &named.iter().collect::<Vec<_>>(), release).await?;
+        finding.found.objects.extend(others.objects);
+        finding.found.unlisted.extend(others.unreadable);
+        Ok(())
     }
 
     /// Adds what names the release in these namespaces; versions and routes whole. Gives the routes that name no release.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::discovery::{Kinds, Served};
 use super::{Cluster, ClusterError, Sight};
-use crate::manifest::{Manifests, ObjectKey, Role};
+use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
 use crate::plan::{Observation, Owner, Release, is_controllers, is_owned_by, is_route, is_routemap};
 use crate::route::{Route, destinations};
 
@@ -92,6 +92,62 @@ impl Cluster<'_> {
         Ok(())
     }
 
+    /// Looks for objects of the kinds that are not listed, as a user's template may write them: those that the manifests of
+    /// the release's records name, and that still name the release as their owner.
+    ///
+    /// # Errors
+    ///
+    /// What every request can fail with; kinds that may not be read are noted.
+    pub async fn add_named(
+        &self,
+        sight: &mut Sight,
+        named: &[Manifest],
+        release: &Release,
+    ) -> Result<(), ClusterError> {
+        let wanted = |manifest: &&Manifest| !sight.observed.objects.contains_key(&manifest.key);
+        let named: Vec<&Manifest> = named.iter().filter(wanted).collect();
+        let others = self.unlisted(&mut sight.kinds, &named, release).await?;
+        sight.observed.left.extend(others.objects);
+        let unlisted: BTreeSet<String> =
+            others.unreadable.into_iter().chain(sight.observed.unlisted.drain(..)).collect();
+        sight.observed.unlisted = unlisted.into_iter().collect();
+        Ok(())
+    }
+
+    /// Those of the objects whose kinds are not listed that are the release's, as they are.
+    pub(super) async fn unlisted(
+        &self,
+        kinds: &mut Kinds,
+        named: &[&Manifest],
+        release: &Release,
+    ) -> Result<Others, ClusterError> {
+        let named: Vec<&&Manifest> = named.iter().filter(|manifest| !is_listed(&manifest.key)).collect();
+        let mut others = Others::default();
+        if named.is_empty() {
+            return Ok(others);
+        }
+        let versions: BTreeSet<&str> =
+            named.iter().filter_map(|manifest| manifest.object["apiVersion"].as_str()).collect();
+        kinds.add(self.discover(&Manifests::default(), &versions.into_iter().collect::<Vec<_>>()).await?);
+        let kinds = &*kinds;
+        let keys: BTreeSet<&ObjectKey> = named.iter().map(|manifest| &manifest.key).collect();
+        let reads = keys.into_iter().map(|key| async move {
+            let Some(served) = kinds.get(&key.group, &key.kind) else { return (key, Ok(None)) };
+            (key, self.read(served, key).await)
+        });
+        for (key, answer) in join_all(reads).await {
+            match answer {
+                Ok(Some(object)) if release.owner(&object) == Owner::Release => {
+                    others.objects.insert(key.clone(), object);
+                }
+                Ok(_) => {}
+                Err(ClusterError::Forbidden { .. }) => drop(others.unreadable.insert(key.kind.clone())),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
     /// The objects of the inventory that are not wanted, as they are.
     pub(super) async fn left(
         &self,
@@ -167,6 +223,21 @@ impl Cluster<'_> {
         });
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
+}
+
+/// Objects of a release whose kinds are not listed.
+#[derive(Default)]
+pub(super) struct Others {
+    /// The objects, as they are.
+    pub objects: BTreeMap<ObjectKey, Value>,
+    /// Kinds that may not be read.
+    pub unreadable: BTreeSet<String>,
+}
+
+/// Whether objects of a kind are found by listing.
+fn is_listed(key: &ObjectKey) -> bool {
+    let group = |api_version: &str| api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+    KINDS.iter().any(|(api_version, kind)| *kind == key.kind && group(api_version) == key.group)
 }
 
 /// What names a release as its owner.

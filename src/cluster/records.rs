@@ -258,7 +258,14 @@ impl<'c> Records<'c> {
             }
             (Driver::ConfigMap, data) => data.as_str().map(|text| text.as_bytes().to_vec()).ok_or(RecordError::Base64),
         };
-        let revision = packed.and_then(|packed| Revision::decode(&packed));
+        let revision = packed.and_then(|packed| Revision::decode(&packed)).and_then(|revision| {
+            let metadata = &object.metadata;
+            // Everything that is done with it would be done to the other one.
+            let is_own = metadata.name.as_deref() == Some(&revision.object_name())
+                && metadata.namespace.as_deref().is_none_or(|namespace| namespace == revision.namespace);
+            let said = || format!("revision {} of {}/{}", revision.number, revision.namespace, revision.name);
+            if is_own { Ok(revision) } else { Err(RecordError::Another(said())) }
+        });
         let mut revision = revision.map_err(|problem| {
             let metadata = &object.metadata;
             let text = |text: &Option<String>| text.clone().unwrap_or_default();

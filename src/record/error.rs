@@ -37,6 +37,9 @@ pub enum RecordError {
     /// A field is not there that must be.
     #[error("`{0}` is absent")]
     Absent(String),
+    /// The record is another one's: it was copied, or renamed.
+    #[error("it says that it is {0}")]
+    Another(String),
     /// The manifest of the record is no YAML.
     #[error("the manifest is no YAML at {line}:{column}: {message}")]
     Yaml {
@@ -70,6 +73,9 @@ impl RecordError {
             RecordError::Yaml { .. } | RecordError::Object { .. } => {
                 "the record was changed by hand or made by another chart: `r8 get manifest NAME` shows it; \
                  another revision may be sound, see `r8 history NAME`"
+            }
+            RecordError::Another(_) => {
+                "move it to where it belongs, or delete it with kubectl: the other revisions stay"
             }
             RecordError::NoData
             | RecordError::Base64

@@ -345,6 +345,7 @@ async fn the_rights_of_diff_suffice_to_compare_field_by_field() {
         for _ in 0..2 {
             let ended = r8(cluster, &user, &namespace.name, &["diff"], &both);
             assert!(ended.code == Some(0) && ended.stderr.ends_with(note), "{environment}: {ended:?}");
+            assert!(ended.stderr.contains("note: the release records may not be read\n"), "{environment}: {ended:?}");
             assert_eq!(r8(cluster, "", &namespace.name, &APPLY, &both).code, Some(0));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::cli::aim::foreign;
 use crate::cluster::ClusterError;
 use crate::cluster::records::{Kept, Known, Records};
 use crate::manifest::{Manifest, Role};
@@ -23,10 +24,18 @@ impl Past {
 
     /// The namespaces of everything that was written.
     pub fn namespaces(&self) -> BTreeSet<String> {
-        let manifests = self.0.iter().filter_map(|kept| kept.revision.manifests(resources).ok());
-        manifests
-            .flat_map(|all| all.iter().map(|manifest| manifest.key.namespace.clone()).collect::<Vec<_>>())
-            .collect()
+        self.manifests().into_iter().map(|manifest| manifest.key.namespace).collect()
+    }
+
+    /// Everything that was written.
+    pub fn manifests(&self) -> Vec<Manifest> {
+        let all = self.0.iter().filter_map(|kept| kept.revision.manifests(resources).ok());
+        all.flat_map(|all| all.iter().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The chart that r8 does not know and that made the last revision.
+    pub fn foreign(&self) -> Option<String> {
+        self.0.last().and_then(|kept| foreign(&kept.revision))
     }
 
     /// What the last record says of the route.

@@ -5,6 +5,7 @@ use crate::cli::aim::{self, Aim, Unknown};
 use crate::cli::args::{self, Global};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
+use crate::cli::recorded::{self, Look, Looker};
 use crate::cli::report::Report;
 use crate::cli::request::{Verb, World};
 use crate::cli::{Done, connect, prepare, records, wanted};
@@ -41,15 +42,19 @@ pub(in crate::cli) fn show(
     let looked = connect::within(goal.timeout, async |deadline, stop| {
         let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
         let records = cluster.records(driver);
-        // Who only looks does not ask who is at work, and needs the records only for what they say.
-        let known = if aim.needs_records() { records.history(release).await } else { Ok(Vec::new()) };
-        match aim.said(release, &known?, &records, &progress).await {
-            Ok(said) => Ok(Ok(prepare::look(&cluster, &said, goal).await?)),
+        let looked = recorded::look(&cluster, &records, Looker::Reader, (release, aim, goal), &progress);
+        match looked.await {
+            Ok(look) => Ok(Ok(look)),
             Err(Unknown::Records(error)) => Err(error.into()),
             Err(Unknown::Failure(failure)) => Ok(Err(failure)),
         }
     });
-    let (sight, plan) = looked?.map_err(|failure| *failure)?;
+    let Look { history, sight, plan, .. } = looked?.map_err(|failure| *failure)?;
+    records::warn(&history.broken, report);
+    if history.unread.is_some() {
+        let hint = "what only they name, and `apply` deletes, is not shown; it needs the right to list and get them";
+        report.message("note", "the release records may not be read", Some(hint));
+    }
     for namespace in &sight.observed.missing_namespaces {
         let hint = "`--create-namespace` of `apply` creates it";
         report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));

@@ -105,6 +105,40 @@ async fn what_the_records_name_is_pruned_where_nothing_live_does() {
     }
 }
 
+/// Kinds that r8's own templates never write, in a user's.
+#[tokio::test]
+async fn what_a_users_template_wrote_is_pruned_and_deleted_too() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("own-kinds", &[Ask::Ready]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("deployment-istio");
+    std::fs::create_dir(&own).unwrap();
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/deployment-istio/support.yaml.j2");
+    let more = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: own\n  namespace: {{ application.namespace }}\n\
+                spec: {maxUnavailable: 1, selector: {matchLabels: {a: b}}}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  \
+                name: own\n  namespace: {{ application.namespace }}\n";
+    let text = std::fs::read_to_string(template).unwrap();
+    std::fs::write(own.join("support.yaml.j2"), format!("{}\n{more}", text.trim_end())).unwrap();
+    let values = values("deployment-istio", "blue-green", &TWO);
+    let there = async || {
+        (
+            namespace.get("PodDisruptionBudget", "own").await.is_some(),
+            namespace.get("ServiceAccount", "own").await.is_some(),
+        )
+    };
+    let with = ["--templates", folder.path().to_str().unwrap()];
+    apply(cluster, &namespace, &with, &values).with(0);
+    assert_eq!(there().await, (true, true));
+    let shown = start(cluster.r8(), &namespace.name, &["diff"], &values).end().with(0);
+    assert!(shown.stdout.contains(&format!("delete ServiceAccount {}/own\n", namespace.name)), "{}", shown.stdout);
+    apply(cluster, &namespace, &[], &values).with(0);
+    assert_eq!(there().await, (false, false));
+    apply(cluster, &namespace, &with, &values).with(0);
+    let output = r8(&mut cluster.r8(), &namespace, &["delete", "shop", "--drain", "0s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(there().await, (false, false));
+}
+
 #[tokio::test]
 async fn a_model_of_a_failed_run_whose_status_never_moved_is_not_taken_for_loaded() {
     let Some(cluster) = control_plane() else { return };

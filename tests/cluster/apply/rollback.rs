@@ -115,6 +115,54 @@ async fn a_first_release_that_fails_is_deleted_when_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_release_that_was_never_live_is_deleted_after_another_failure_too() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("never", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &["--timeout", "5s"], &release(&[("never-ready", 1)])).with(4);
+    let ended = apply(cluster, &namespace, &["--atomic", "--timeout", "5s"], &release(&[("never-ready", 2)])).with(4);
+    assert!(ended.stderr.contains("deleting the release, which was never live before\n"), "{}", ended.stderr);
+    assert_eq!(namespace.get("Deployment", "shop-0").await, None);
+    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn an_unreadable_newest_record_is_told_before_another_is_gone_back_to() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("unreadable", &[Ask::Ready]).await;
+    for image in ["one", "two", "three"] {
+        apply(cluster, &namespace, &[], &release(&[(image, 1)])).with(0);
+    }
+    let broken = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "data": {"release": "eA=="},
+        "metadata": {"name": "sh.helm.release.v1.shop.v3"}});
+    namespace.apply_as("somebody", &broken).await;
+    let warning = format!("warning: Secret {}/sh.helm.release.v1.shop.v3 is no release record", namespace.name);
+    let shown = run(cluster, &namespace, &["rollback", "shop", "--dry-run"]).with(0);
+    assert!(shown.stderr.contains(&warning), "{}", shown.stderr);
+    let dry = apply(cluster, &namespace, &["--dry-run"], &release(&[("four", 1)])).with(0);
+    assert!(dry.stderr.contains(&warning), "{}", dry.stderr);
+}
+
+#[tokio::test]
+async fn a_copy_of_a_record_is_none_of_its_new_place() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("copied", &[Ask::Ready]).await;
+    let other = cluster.namespace("copied-to", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &release(&[("one", 1)])).with(0);
+    let secret = namespace.get("Secret", "sh.helm.release.v1.shop.v1").await.unwrap();
+    let metadata = serde_json::json!({"name": secret["metadata"]["name"], "labels": secret["metadata"]["labels"]});
+    let copy = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "type": secret["type"], "data": secret["data"],
+        "metadata": metadata});
+    other.apply_as("backup", &copy).await;
+    let ended = apply(cluster, &other, &[], &release(&[("one", 1)])).with(0);
+    let warning = format!(
+        "warning: Secret {}/sh.helm.release.v1.shop.v1 is no release record that can be read: it says that it is revision 1 of {}/shop\n",
+        other.name, namespace.name
+    );
+    assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
+    assert_eq!(history(cluster, &namespace), [said(1, "deployed", "Install complete")]);
+}
+
+#[tokio::test]
 async fn values_of_the_last_revision_hold_where_nothing_else_is_given() {
     let Some(cluster) = control_plane() else { return };
     let namespace = cluster.namespace("reuse", &[Ask::Ready]).await;

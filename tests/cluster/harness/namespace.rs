@@ -50,6 +50,7 @@ impl Namespace {
             "Deployment" | "ReplicaSet" => ("apps", "v1"),
             "InferenceService" => ("serving.kserve.io", "v1beta1"),
             "VirtualService" | "ServiceEntry" => ("networking.istio.io", "v1beta1"),
+            "PodDisruptionBudget" => ("policy", "v1"),
             "HTTPRoute" => ("gateway.networking.k8s.io", "v1beta1"),
             _ => ("", "v1"),
         };

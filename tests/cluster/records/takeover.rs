@@ -130,6 +130,33 @@ async fn a_release_goes_from_helm_to_r8_and_back() {
 }
 
 #[tokio::test]
+async fn a_release_of_another_chart_is_left_alone() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    let namespace = cluster.namespace("foreign", &[Ask::Ready]).await;
+    let both = Both { helm: Helm::Four, cluster, namespace: &namespace, driver: "secret" };
+    let folder = folder("other");
+    fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: other\nversion: 1.0.0\n").unwrap();
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n";
+    fs::write(folder.join("templates/object.yaml"), object).unwrap();
+    both.helm(&["install", "shop", folder.to_str().unwrap()]);
+    let values_file = folder.join("values-of-shop.yaml");
+    fs::write(&values_file, values(&[("one", 1)])).unwrap();
+    let file = values_file.to_str().unwrap();
+    let refused = format!(
+        "error: release {}/shop was made of the chart other-1.0.0, which r8 does not know\n\
+         hint: give this one another name; `helm upgrade` and `helm uninstall` deal with that one\n",
+        namespace.name
+    );
+    for words in [&["apply", "shop", "-f", file][..], &["diff", "shop", "-f", file], &["delete", "shop"]] {
+        let output = cluster.r8().args(words).args(["-n", &namespace.name]).output().unwrap();
+        assert!(output.status.code() == Some(5) && told(&output).ends_with(&refused), "{words:?}: {}", told(&output));
+    }
+    assert!(namespace.get("ConfigMap", "other").await.is_some());
+    both.helm(&["uninstall", "shop"]);
+    assert_eq!(namespace.get("ConfigMap", "other").await, None);
+}
+
+#[tokio::test]
 async fn ten_revisions_of_each_are_one_history() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
     let namespace = cluster.namespace("interleaved", &[Ask::Ready]).await;
