@@ -22,7 +22,7 @@ pub enum Helm {
 
 impl Helm {
     /// The program, built once.
-    fn program(self) -> &'static Path {
+    pub fn program(self) -> &'static Path {
         static THREE: OnceLock<PathBuf> = OnceLock::new();
         static FOUR: OnceLock<PathBuf> = OnceLock::new();
         match self {

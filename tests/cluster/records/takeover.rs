@@ -130,6 +130,41 @@ async fn a_release_goes_from_helm_to_r8_and_back() {
 }
 
 #[tokio::test]
+async fn a_model_that_need_not_change_is_not_loaded_again_by_a_take_over() {
+    let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
+    let versions = "  - {modelFormat: sklearn, storageUri: 's3://models/one', weight: 50}\n  - {modelFormat: sklearn, storageUri: \
+                    's3://models/two', weight: 50}\n";
+    for (environment, helm) in
+        [("kserve-modelmesh-istio", Helm::Four), ("kserve", Helm::Three), ("kserve-0.10", Helm::Four)]
+    {
+        let namespace = cluster.namespace("models", &[Ask::Ready]).await;
+        let both = Both { helm, cluster, namespace: &namespace, driver: "secret" };
+        let folder = folder(&format!("models-{environment}"));
+        let (one, two) = (folder.join("one.yaml"), folder.join("two.yaml"));
+        let text = format!(
+            "environment: {environment}\napplication:\n  metadata: {{name: shop}}\n  strategy: blue-green\n  versions:\n{versions}"
+        );
+        fs::write(&one, &text).unwrap();
+        fs::write(&two, text.replace("one', weight: 50", "one', weight: 30")).unwrap();
+        chart(&both, &folder, "0.18.5", &one);
+        both.helm(&["install", "shop", folder.to_str().unwrap(), "-f", one.to_str().unwrap()]);
+        // What makes KServe load a model, or replace its pods: the spec, and labels and annotations.
+        let models = async || {
+            let models = namespace.list("InferenceService").await;
+            let said = |model: &Value| {
+                ["uid", "generation", "labels", "annotations"].map(|key| model["metadata"][key].clone())
+            };
+            models.iter().map(said).collect::<Vec<_>>()
+        };
+        let before = models().await;
+        assert_eq!(before.len(), 2);
+        let took = both.r8_says(&[&["apply", "shop", "-f", two.to_str().unwrap()][..], &FAST].concat());
+        assert!(took.starts_with("shop-0  – → 37.5%\nshop-1  – → 62.5%\n"), "{environment}: {took}");
+        assert_eq!(models().await, before, "{environment}");
+    }
+}
+
+#[tokio::test]
 async fn a_release_of_another_chart_is_left_alone() {
     let Some(cluster) = control_plane().filter(|_| wanted()) else { return };
     let namespace = cluster.namespace("foreign", &[Ask::Ready]).await;
@@ -296,18 +331,29 @@ async fn what_one_tool_leaves_when_it_is_killed_the_other_repairs() {
         let deployment = namespace.get("Deployment", "shop-0").await.unwrap();
         assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "shop:one");
 
-        // Helm was killed: nobody can tell whether it lives, so r8 asks for its lock.
-        with_records(cluster.kubeconfig().into(), Driver::Secret, async |records| {
-            let (kept, _) = records.revisions(&release(&namespace)).await.unwrap();
-            let mut newest = kept.last().unwrap().clone();
-            newest.revision.info.status = Status::PendingUpgrade;
-            records.update(&newest, None, at(0)).await.unwrap();
+        // Helm was killed while it waited: nobody can tell whether it lives, so r8 asks for its lock.
+        let late = folder.join("late.yaml");
+        fs::write(&late, values(&[("never-ready", 30), ("two", 70)])).unwrap();
+        chart(&both, &folder, "0.18.6", &late);
+        let mut upgrade = cluster.command(helm.program());
+        let upgrade =
+            upgrade.args(["upgrade", "shop", folder.to_str().unwrap(), "--wait", "-f", late.to_str().unwrap()]);
+        let upgrade = upgrade.args(["-n", &namespace.name]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = upgrade.spawn().unwrap();
+        eventually("Helm has written the version", async || {
+            let deployment = namespace.get("Deployment", "shop-0").await?;
+            let image = &deployment["spec"]["template"]["spec"]["containers"][0]["image"];
+            (image == "shop:never-ready").then_some(())
         })
         .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
         let refused = both.run(cluster.r8(), &["apply", "shop", "-f", second]);
         assert_eq!(refused.status.code(), Some(5));
         assert!(told(&refused).contains("take its lock with `--take-lock`"), "{}", told(&refused));
         both.r8_says(&[&["apply", "shop", "--take-lock", "-f", second][..], &FAST].concat());
+        let deployment = namespace.get("Deployment", "shop-0").await.unwrap();
+        assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "shop:three");
         let history = json_of(&both.r8_says(&HISTORY));
         let last = history.as_array().unwrap().last().unwrap();
         assert_eq!((&last["status"], &last["description"]), (&"deployed".into(), &"Upgrade complete".into()));
