@@ -55,6 +55,14 @@ fn r8_render(bencher: Bencher, count: usize) {
     bencher.bench_local(|| run(render(&values)));
 }
 
+/// A release with a megabyte of the user's own keys.
+#[divan::bench]
+fn r8_render_one_megabyte(bencher: Bencher) {
+    let values = folder().join("values-megabyte.yaml");
+    std::fs::write(&values, releases::one_megabyte()).unwrap();
+    bencher.bench_local(|| run(render(&values)));
+}
+
 /// Every version has another weight than before.
 #[divan::bench(args = COUNTS)]
 fn r8_diff_against(bencher: Bencher, count: usize) {
