@@ -23,6 +23,7 @@
 //!                                            diff               cli
 //! ```
 //!
+//! `schema` tells editors what a values file may hold, from the same key tables.
 //! `record` is what a cluster keeps of each revision of a release, in Helm's form.
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
 //! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on.
@@ -41,6 +42,7 @@ pub mod record;
 pub mod render;
 pub mod route;
 mod scalar;
+pub mod schema;
 pub mod spec;
 pub mod templates;
 pub mod values;

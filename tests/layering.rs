@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("record", &["manifest"], &["serde", "flate2", "base64"]),
     ("plan", &["manifest", "route", "diff", "readiness"], &[]),
     ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
+    ("schema", &["spec", "templates"], &[]),
     ("render", &["spec", "templates", "manifest", "route", "parallel"], &["serde", "minijinja"]),
     (
         "cluster",
@@ -35,6 +36,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "readiness",
             "record",
             "plan",
+            "schema",
             "cluster",
         ],
         &["clap", "anyhow", "regex_lite", "serde", "serde_saphyr", "tokio", "futures_util", "unicode_width"],

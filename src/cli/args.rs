@@ -170,6 +170,14 @@ pub(super) enum Command {
     #[cfg(feature = "cluster")]
     #[command(subcommand, after_help = records::GET_EXAMPLES)]
     Get(Get),
+    /// Print the JSON Schema (2020-12) of the values file, for editors
+    ///
+    /// It says which keys an environment and a strategy take, with their purposes, defaults and examples. A line at the top
+    /// of the values file names it: `# yaml-language-server: $schema=./values.schema.json`. No cluster is asked.
+    #[command(
+        after_help = "Examples:\n  r8 schema > values.schema.json\n  r8 schema --environment kserve --templates my-templates"
+    )]
+    Schema(Schema),
     /// List, show or copy the templates
     ///
     /// A copy can be changed and given to `render` and `validate` with `--templates`; a file that is not in the folder is
@@ -352,6 +360,16 @@ pub(super) struct Validate {
     pub strict: bool,
     #[command(flatten)]
     pub sources: Sources,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Describe the values of one environment [default: all]
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub environment: Option<String>,
+    /// Add or replace environments and templates from DIR
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -40,6 +40,7 @@ mod report;
 mod request;
 #[cfg(feature = "cluster")]
 mod rollback;
+mod schema;
 mod secret;
 mod sources;
 #[cfg(feature = "cluster")]
@@ -145,6 +146,7 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Template(args) => render::run(args, global, Verb::Helm, world, report),
         Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
+        Command::Schema(args) => schema::run(args, report),
         Command::Templates(args) => templates::run(args, report),
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]

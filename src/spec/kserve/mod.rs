@@ -9,6 +9,7 @@ mod storage;
 use std::collections::BTreeMap;
 
 pub use problem::{KserveProblem, Mode};
+pub(crate) use storage::TYPES;
 
 use super::error::Problem;
 use super::object::Text;
@@ -18,17 +19,17 @@ use crate::templates::nearest;
 use crate::values::{Kind, Node, Origin};
 
 /// The annotation that says how KServe runs a model.
-const DEPLOYMENT_MODE: &str = "serving.kserve.io/deploymentMode";
+pub(crate) const DEPLOYMENT_MODE: &str = "serving.kserve.io/deploymentMode";
 /// The annotation that chooses the autoscaler in mode Standard.
-const AUTOSCALER: &str = "serving.kserve.io/autoscalerClass";
+pub(crate) const AUTOSCALER: &str = "serving.kserve.io/autoscalerClass";
 /// How long Knative takes to move requests to a new revision.
-const ROLLOUT: &str = "serving.knative.dev/rollout-duration";
+pub(crate) const ROLLOUT: &str = "serving.knative.dev/rollout-duration";
 /// The name of the container that makes a predictor a custom one.
-const CONTAINER: &str = "kserve-container";
+pub(crate) const CONTAINER: &str = "kserve-container";
 /// The variable of a custom container that names the model.
-const STORAGE_URI: &str = "STORAGE_URI";
+pub(crate) const STORAGE_URI: &str = "STORAGE_URI";
 /// The keys of a predictor that are implementations.
-const PREDICTORS: [&str; 11] = [
+pub(crate) const PREDICTORS: [&str; 11] = [
     "model",
     "sklearn",
     "xgboost",
@@ -42,9 +43,17 @@ const PREDICTORS: [&str; 11] = [
     "paddle",
 ];
 /// The keys of an explainer that are implementations; KServe had the last two until 0.11.
-const EXPLAINERS: [&str; 3] = ["art", "alibi", "aix"];
+pub(crate) const EXPLAINERS: [&str; 3] = ["art", "alibi", "aix"];
+/// How the modes are called: now, and formerly.
+pub(crate) const MODES: [(Mode, &[&str]); 3] = [
+    (Mode::Standard, &["Standard", "RawDeployment"]),
+    (Mode::Knative, &["Knative", "Serverless"]),
+    (Mode::ModelMesh, &["ModelMesh"]),
+];
+/// The classes of autoscalers.
+pub(crate) const AUTOSCALERS: [&str; 4] = ["hpa", "external", "keda", "none"];
 /// The longest name of a Service.
-const MAX_SERVICE: usize = 63;
+pub(crate) const MAX_SERVICE: usize = 63;
 
 /// An InferenceService as r8 knows it before it is rendered.
 pub(super) struct Subject<'a> {
@@ -69,12 +78,8 @@ impl Subject<'_> {
 
     /// The mode that an annotation names; none where the cluster decides it.
     pub fn mode(&self) -> Option<Mode> {
-        match self.annotation(DEPLOYMENT_MODE)? {
-            "Standard" | "RawDeployment" => Some(Mode::Standard),
-            "Knative" | "Serverless" => Some(Mode::Knative),
-            "ModelMesh" => Some(Mode::ModelMesh),
-            _ => None,
-        }
+        let given = self.annotation(DEPLOYMENT_MODE)?;
+        MODES.into_iter().find(|(_, names)| names.contains(&given)).map(|(mode, _)| mode)
     }
 }
 
@@ -125,12 +130,11 @@ fn annotations(walk: &mut Walk<'_>, subject: &Subject<'_>) {
             _ => {}
         }
     }
-    if let Some((class, origin, path)) = given(AUTOSCALER) {
-        let known = ["hpa", "external", "keda", "none"];
-        if !known.contains(&class.as_str()) {
-            let hint = nearest(&class, &known);
-            wrong(walk, KserveProblem::Autoscaler(class), origin, path, Some(hint));
-        }
+    if let Some((class, origin, path)) = given(AUTOSCALER)
+        && !AUTOSCALERS.contains(&class.as_str())
+    {
+        let hint = nearest(&class, &AUTOSCALERS);
+        wrong(walk, KserveProblem::Autoscaler(class), origin, path, Some(hint));
     }
     if let Some((found, origin, path)) = given(ROLLOUT)
         && !is_rollout(&found)

@@ -9,7 +9,7 @@ use crate::values::Node;
 /// What KServe's storage initializer loads (`SupportedStorageURIPrefixList`).
 const SCHEMES: [&str; 11] = ["gs", "s3", "pvc", "file", "https", "http", "hdfs", "webhdfs", "oci", "oci+native", "hf"];
 /// What KServe has credentials for (`SupportedStorageSpecTypes`).
-const TYPES: [&str; 3] = ["s3", "hdfs", "webhdfs"];
+pub(crate) const TYPES: [&str; 3] = ["s3", "hdfs", "webhdfs"];
 /// Where KServe mounts a model that names no path.
 const MOUNT: &str = "/mnt/models";
 

@@ -7,14 +7,14 @@ use crate::spec::walk::{Walk, join};
 use crate::templates::nearest;
 use crate::values::Node;
 
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+pub(crate) const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 /// The most headers, or query parameters, of one match.
-const MAX_CONDITIONS: usize = 16;
+pub(crate) const MAX_CONDITIONS: usize = 16;
 /// The most bytes of the name of a header or query parameter, of the value of each, and of a path.
-const MAX_NAME: usize = 256;
-const MAX_HEADER: usize = 4096;
-const MAX_QUERY: usize = 1024;
-const MAX_PATH: usize = 1024;
+pub(crate) const MAX_NAME: usize = 256;
+pub(crate) const MAX_HEADER: usize = 4096;
+pub(crate) const MAX_QUERY: usize = 1024;
+pub(crate) const MAX_PATH: usize = 1024;
 
 /// Checks one match.
 pub(super) fn check(walk: &mut Walk<'_>, item: &Node, path: &str) {

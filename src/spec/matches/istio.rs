@@ -8,17 +8,17 @@ use crate::templates::{Form, nearest};
 use crate::values::{Entry, Kind, Node};
 
 /// Fields whose value is a `StringMatch`.
-pub(super) const STRING_MATCHES: [&str; 4] = ["uri", "scheme", "method", "authority"];
+pub(crate) const STRING_MATCHES: [&str; 4] = ["uri", "scheme", "method", "authority"];
 /// Fields that are maps from a name to a `StringMatch`.
-pub(super) const MAP_MATCHES: [&str; 3] = ["headers", "withoutHeaders", "queryParams"];
+pub(crate) const MAP_MATCHES: [&str; 3] = ["headers", "withoutHeaders", "queryParams"];
 /// The other fields.
 const OTHER: [&str; 7] = ["name", "port", "sourceLabels", "gateways", "ignoreUriCase", "sourceNamespace", "statPrefix"];
 /// The parts of a request that Envoy presents as headers.
-const PSEUDO_HEADERS: [&str; 5] = [":method", ":scheme", ":authority", ":path", ":status"];
+pub(crate) const PSEUDO_HEADERS: [&str; 5] = [":method", ":scheme", ":authority", ":path", ":status"];
 /// Begins a name that stands for a claim of the request's token.
 const CLAIM: &str = "@request.auth.claims";
 /// Istio's limit for a regular expression.
-const MAX_REGEX: usize = 1024;
+pub(crate) const MAX_REGEX: usize = 1024;
 
 /// Checks one match.
 pub(super) fn check(walk: &mut Walk<'_>, item: &Node, path: &str) {

@@ -5,7 +5,9 @@ mod istio;
 pub(super) mod reach;
 mod regex;
 
+pub(crate) use gateway::{MAX_CONDITIONS, MAX_HEADER, MAX_NAME, MAX_PATH, MAX_QUERY, METHODS};
 pub(super) use istio::gateway_name as istio_gateway;
+pub(crate) use istio::{MAP_MATCHES, MAX_REGEX, PSEUDO_HEADERS, STRING_MATCHES};
 use thiserror::Error;
 
 use super::error::Problem;
@@ -14,7 +16,7 @@ use crate::templates::Form;
 use crate::values::{Kind, Node};
 
 /// The Gateway API's limit for the matches of one rule.
-const MAX_MATCHES: usize = 64;
+pub(crate) const MAX_MATCHES: usize = 64;
 
 /// What can be wrong with a match.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
