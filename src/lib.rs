@@ -24,6 +24,7 @@
 //! ```
 //!
 //! `schema` tells editors what a values file may hold, from the same key tables.
+//! `target` knows what of a release the products that it is to run on lack or ignore, by their versions.
 //! `record` is what a cluster keeps of each revision of a release, in Helm's form.
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
 //! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on.
@@ -44,5 +45,6 @@ pub mod route;
 mod scalar;
 pub mod schema;
 pub mod spec;
+pub mod target;
 pub mod templates;
 pub mod values;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use regex_lite::Regex;
 
 /// Whose texts must have a case.
-const MODULES: [&str; 6] = ["values", "spec", "templates", "render", "manifest", "route"];
+const MODULES: [&str; 7] = ["values", "spec", "templates", "render", "manifest", "route", "target"];
 
 /// Files of the command line whose texts must have a case; those of the cluster have tests with a server.
 const COMMANDS: [&str; 11] =

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("spec", &["values", "templates"], &["serde", "regex_lite", "similar"]),
     ("schema", &["spec", "templates"], &[]),
     ("render", &["spec", "templates", "manifest", "route", "parallel"], &["serde", "minijinja"]),
+    ("target", &["values", "templates", "spec", "manifest", "route"], &["serde", "serde_saphyr"]),
     (
         "cluster",
         &["manifest", "route", "plan", "readiness", "record"],
@@ -37,6 +38,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "record",
             "plan",
             "schema",
+            "target",
             "cluster",
         ],
         &["clap", "anyhow", "regex_lite", "serde", "serde_saphyr", "tokio", "futures_util", "unicode_width"],

@@ -104,7 +104,7 @@ pub(super) enum Command {
     ///
     /// Everything is checked that `render` checks, for every mode of routing, both versions of the API, and every set of
     /// versions that can be ready; with more than 10 versions for a choice of these sets.
-    /// Nothing is printed but the verdict. No cluster is asked.
+    /// Nothing is printed but the verdict. No cluster is asked, unless `--target` names it.
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Validate),
     /// Check releases, called as `helm lint` is
@@ -210,6 +210,7 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   r8 validate staging.yaml production.yaml
   r8 validate -f base.yaml -f production.yaml
+  r8 validate values.yaml --target kserve=0.20,istio=1.27
   sops decrypt values.enc.yaml | r8 validate -";
 
 /// Where values come from.
@@ -313,6 +314,9 @@ pub(super) struct Print {
     /// Form of the output; json is one List
     #[arg(short, long, value_enum, default_value_t = Output::Yaml, value_name = "FORM")]
     pub output: Output,
+    /// Refuse what the products of a target lack, warn of what they ignore, as `validate --target` does
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -358,6 +362,15 @@ pub(super) struct Validate {
     /// Take warnings for errors
     #[arg(long)]
     pub strict: bool,
+    /// Judge what the products that the release is to run on lack or ignore: `kserve=0.20,istio=1.27,gateway-api=1.6`
+    ///
+    /// What a product lacks is an error, what it ignores a warning. `cluster` asks the cluster of the kubeconfig what it
+    /// serves and which versions run in it; `cluster,istio=1.27` names what it does not say.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Version of Istio's and the Gateway API's objects that `--target` judges
+    #[arg(long, value_enum, default_value_t = Version::V1beta1, value_name = "VERSION")]
+    pub api_version: Version,
     #[command(flatten)]
     pub sources: Sources,
 }

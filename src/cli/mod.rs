@@ -45,6 +45,7 @@ mod secret;
 mod sources;
 #[cfg(feature = "cluster")]
 mod status;
+mod target;
 mod templates;
 mod validate;
 mod wanted;

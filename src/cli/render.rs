@@ -10,6 +10,8 @@ use super::helm;
 use super::report::Report;
 use super::request::{NamespaceFrom, Request, Verb, World, settle};
 use super::secret;
+use super::target;
+use super::validate::ready_sets;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
 use crate::spec::ReleaseSpec;
@@ -40,9 +42,16 @@ pub(super) fn run(
         // Below everything else: a default of the chart.
         request.put_below("--version", format!("iter8Version: {version}\n"));
     }
+    let mut aimed = target::of(args.print.target.as_deref())?;
     let (spec, rendered) = decode(&request, report)?;
     let options = options(&args.print, &spec)?;
+    let route = aimed.is_some().then(|| rendered.route.clone()).flatten();
     let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
+    if let Some(aimed) = &mut aimed {
+        aimed.ask(&manifests, global, world, report)?;
+        let sets = ready_sets(spec.application.versions.len());
+        aimed.judge(&request, &spec, route.as_ref(), &manifests, &sets, report)?;
+    }
     let manifests = filter(manifests, &args.print.only, &globs)?;
     let ci = (world.variable)("CI").is_some_and(|value| !value.is_empty() && value != "false");
     note_namespace(spec.namespace.as_str(), request.namespace_from, ci, report);
@@ -130,11 +139,15 @@ fn note_namespace(namespace: &str, from: NamespaceFrom, ci: bool, report: &mut R
 fn options(args: &args::Print, spec: &ReleaseSpec) -> Result<Options, Failure> {
     let ready = args.ready.as_deref().map(|text| ready(text, spec.application.versions.len())).transpose()?;
     let routing = routing(args.routing);
-    let api_version = match args.api_version {
+    Ok(Options { routing, api_version: api_version(args.api_version), ready })
+}
+
+/// Which version of the API a flag names.
+pub(super) fn api_version(flag: args::Version) -> ApiVersion {
+    match flag {
         args::Version::V1beta1 => ApiVersion::V1beta1,
         args::Version::V1 => ApiVersion::V1,
-    };
-    Ok(Options { routing, api_version, ready })
+    }
 }
 
 /// What of the routing a flag names.

@@ -109,6 +109,16 @@ impl Report<'_> {
         self.write(kind, &message);
     }
 
+    /// Writes a message about a place in the values, which is given by its origin and its path.
+    pub fn at(&mut self, kind: &str, text: &str, place: Option<(Origin, &str)>, hint: &str, sources: &[Source]) {
+        let hint = Some(hint.to_owned());
+        let message = match place {
+            Some((origin, path)) => placed(text.to_owned(), origin, Some(path), hint, sources),
+            None => Message { text: text.to_owned(), hint, ..Message::default() },
+        };
+        self.write(kind, &message);
+    }
+
     /// Writes a line that tells what happened.
     #[cfg(feature = "cluster")]
     pub fn event(&mut self, text: &str) {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::args::{self, Global};
 use super::failure::{Failure, Fault};
 use super::helm;
-use super::render::{decode_values, warn_of_unread};
+use super::render::{api_version, decode_values, warn_of_unread};
 use super::report::{self, Report};
 use super::request::{Request, Verb, World, settle, settle_files};
+use super::target::{self, Aimed};
 use crate::manifest::ObjectKey;
 use crate::render::{ApiVersion, Options, RenderErrors, Rendered, Routing};
 use crate::spec::{Problem, SpecErrors};
@@ -43,13 +44,14 @@ pub(super) fn run(
     if releases.iter().filter(|path| *path == "-").count() > 1 {
         return Err(Fault::new("`-` appears twice, and stdin can be read once", None).into());
     }
+    let mut look = Look { args, global, aimed: target::of(args.target.as_deref())? };
     if releases.is_empty() {
         let request = settle(&args.sources, global, verb, args.name.clone(), world)?;
         let name = request.sources.first().map(report::name).unwrap_or_default();
         let warned = report.warned;
         warn_of_unread(&request.catalog, request.templates.as_deref(), report);
-        let checked = check(&request, args.strict, warned, report)?;
-        return Ok(format!("{name}: {}\n{}\n", line(&checked), verdict(&[checked])));
+        let checked = look.check(&request, warned, world, report)?;
+        return Ok(format!("{name}: {}\n{}{}\n", line(&checked), verdict(&[checked]), look.words()));
     }
     let mut printed = String::new();
     let (mut checked, mut failed) = (Vec::new(), Vec::new());
@@ -64,7 +66,7 @@ pub(super) fn run(
             if !std::mem::replace(&mut told, true) {
                 warn_of_unread(&request.catalog, request.templates.as_deref(), report);
             }
-            check(&request, args.strict, warned, report)
+            look.check(&request, warned, world, report)
         });
         match found.and_then(|found| alone(found, path, &mut makers, args.strict, report)) {
             Ok(found) => {
@@ -81,7 +83,9 @@ pub(super) fn run(
         }
     }
     // A refusal of the system is worse than invalid input: it says nothing about the release.
-    let Some(code) = failed.iter().copied().min() else { return Ok(format!("{printed}{}\n", verdict(&checked))) };
+    let Some(code) = failed.iter().copied().min() else {
+        return Ok(format!("{printed}{}{}\n", verdict(&checked), look.words()));
+    };
     if releases.len() > 1 {
         report.message("error", &format!("{} of {} releases are invalid", failed.len(), releases.len()), None);
     }
@@ -137,19 +141,47 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Checks one release; `warnings` were written before it.
-fn check(request: &Request, strict: bool, warnings: usize, report: &mut Report<'_>) -> Result<Checked, Failure> {
-    let (spec, rendered) = decode_values(request, report).map_err(|failure| match failure {
-        Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
-        other => other,
-    })?;
-    if strict && report.warned > warnings {
-        return Err(strictly());
+/// How releases are looked at.
+struct Look<'a> {
+    args: &'a args::Validate,
+    global: &'a Global,
+    aimed: Option<Aimed>,
+}
+
+impl Look<'_> {
+    /// Checks one release; `warnings` were written before it.
+    fn check(
+        &mut self,
+        request: &Request,
+        warnings: usize,
+        world: &World<'_>,
+        report: &mut Report<'_>,
+    ) -> Result<Checked, Failure> {
+        let (spec, rendered) = decode_values(request, report).map_err(|failure| match failure {
+            Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
+            other => other,
+        })?;
+        let versions = spec.application.versions.len();
+        let sets = ready_sets(versions);
+        if let Some(aimed) = &mut self.aimed {
+            let options =
+                Options { routing: Routing::Both, api_version: api_version(self.args.api_version), ready: None };
+            let manifests = rendered.clone().select(&options);
+            let manifests = manifests.map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
+            aimed.ask(&manifests, self.global, world, report)?;
+            aimed.judge(request, &spec, rendered.route.as_ref(), &manifests, &sets, report)?;
+        }
+        if self.args.strict && report.warned > warnings {
+            return Err(strictly());
+        }
+        let objects = every_print(&rendered, &sets, request.templates.as_deref())?;
+        Ok(Checked { release: spec.name.to_string(), versions, objects, sets: sets.len() })
     }
-    let versions = spec.application.versions.len();
-    let sets = ready_sets(versions);
-    let objects = every_print(&rendered, &sets, request.templates.as_deref())?;
-    Ok(Checked { release: spec.name.to_string(), versions, objects, sets: sets.len() })
+
+    /// What stands behind a verdict.
+    fn words(&self) -> String {
+        self.aimed.as_ref().map(Aimed::words).unwrap_or_default()
+    }
 }
 
 /// Evaluates everything that `render` could print; gives the objects of the longest print.
@@ -177,7 +209,7 @@ fn every_print(rendered: &Rendered, sets: &[Vec<usize>], templates: Option<&str>
 
 /// The sets of ready versions that are tried: all there are, or, for many versions, those that differ at an end: all, none,
 /// the first or the last alone, all but the first or the last.
-fn ready_sets(versions: usize) -> Vec<Vec<usize>> {
+pub(super) fn ready_sets(versions: usize) -> Vec<Vec<usize>> {
     if versions <= MAX_VERSIONS {
         let set = |bits: usize| (0..versions).filter(|index| bits & (1 << index) != 0).collect();
         return (0..1 << versions).map(set).collect();

@@ -3,6 +3,7 @@
 
 mod access;
 mod call;
+mod capabilities;
 mod causes;
 mod discovery;
 mod error;
@@ -29,6 +30,7 @@ use crate::manifest::ObjectKey;
 use crate::readiness::Health;
 
 pub use access::Access;
+pub use capabilities::Capabilities;
 pub use causes::Cause;
 pub use error::ClusterError;
 pub use find::Finding;

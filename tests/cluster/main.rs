@@ -19,3 +19,4 @@ mod rules;
 mod shares;
 mod shop;
 mod status;
+mod target;

@@ -1,0 +1,115 @@
+//! Case folders: `testdata/target/ROW/`, one for each row of the table of targets: `values.yaml`; `fires`, a target for which
+//! the row must speak, with `want.err`, what `r8 validate` then writes; `silent`, the nearest target for which it must not;
+//! `args` where the case needs flags.
+//!
+//! `SNAPSHOTS=overwrite cargo test --test target` writes what r8 says now; read it before you commit it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use r8::render::{ApiVersion, Options, Routing, render};
+use r8::spec::{Identity, ReleaseSpec, Unknown};
+use r8::target::{Effect, Finding, Row, Subject, Table, Target, check};
+use r8::templates::{Catalog, File};
+use r8::values::{Source, SourceName, load};
+use snapbox::{Assert, Data};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/target")
+}
+
+/// A file of a case; none where it is not there.
+fn file(folder: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(folder.join(name)).ok().map(|text| text.trim_end().to_owned())
+}
+
+/// What a target lacks or ignores of a case.
+fn findings(folder: &Path, target: &str) -> Vec<Finding> {
+    let table = Table::embedded();
+    let args = file(folder, "args").unwrap_or_default();
+    let own = |path: &str| File {
+        path: path.to_owned(),
+        text: fs::read_to_string(folder.join("templates").join(path)).unwrap(),
+    };
+    let files = match args.contains("--templates") {
+        true => vec![own("mirrors/environment.yaml"), own("mirrors/mirror/route.yaml.j2")],
+        false => Vec::new(),
+    };
+    let catalog = Catalog::embedded().with_files(files).unwrap();
+    let text = fs::read_to_string(folder.join("values.yaml")).unwrap();
+    let values = load(&[Source { name: SourceName::File("values.yaml".into()), text }]).unwrap();
+    let identity = Identity { release: None, namespace: "default".into() };
+    let (spec, _) = ReleaseSpec::decode(&values, &catalog, &identity, Unknown::Refuse).unwrap();
+    let rendered = render(&spec, &catalog).unwrap();
+    let api_version = if args.contains("--api-version v1") { ApiVersion::V1 } else { ApiVersion::V1beta1 };
+    let options = Options { routing: Routing::Both, api_version, ready: None };
+    let manifests = rendered.clone().select(&options).unwrap();
+    let all: Vec<usize> = (0..spec.application.versions.len()).collect();
+    let ready = [all, vec![0]];
+    let subject = Subject {
+        spec: &spec,
+        values: values.root(),
+        manifests: &manifests,
+        route: rendered.route.as_ref(),
+        ready: &ready,
+    };
+    check(&Target::parse(target, &table).unwrap(), &table, &subject)
+}
+
+fn case(values: &Path) -> datatest_stable::Result<()> {
+    let folder = values.parent().ok_or("a case has a folder")?;
+    let id = folder.file_name().and_then(|name| name.to_str()).ok_or("a case has a name")?;
+    let table = Table::embedded();
+    let row = table.rows.iter().find(|row| row.id == id).ok_or("a case has the name of a row")?;
+    let (fires, silent) = (file(folder, "fires").ok_or("a case fires")?, file(folder, "silent"));
+    nearest(row, &fires, silent.as_deref(), &table);
+    let fired = findings(folder, &fires);
+    assert!(fired.iter().any(|finding| finding.id == id), "{fires} says nothing of {id}");
+    if let Some(silent) = silent {
+        assert!(findings(folder, &silent).iter().all(|finding| finding.id != id), "{silent} speaks of {id}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_r8"))
+        .current_dir(folder)
+        .env_clear()
+        .env("HELM_NAMESPACE", "default")
+        .args(["validate", "values.yaml", "--target", &fires])
+        .args(file(folder, "args").unwrap_or_default().split_whitespace())
+        .output()?;
+    let lacks = fired.iter().any(|finding| finding.effect == Effect::Lacks);
+    assert_eq!(output.status.code(), Some(if lacks { 2 } else { 0 }));
+    assert_eq!(output.stdout.is_empty(), lacks);
+    let want = Data::read_from(&folder.join("want.err"), None).raw();
+    Assert::new().action_env("SNAPSHOTS").eq(String::from_utf8(output.stderr)?, want);
+    Ok(())
+}
+
+/// The two targets of a case stand on both sides of a bound of its row, with no version between them.
+fn nearest(row: &Row, fires: &str, silent: Option<&str>, table: &Table) {
+    let version = |text: &str| Target::parse(text, table).unwrap().version(&row.product).unwrap();
+    let fires = version(fires);
+    let bounds: Vec<_> = [row.since, row.before].into_iter().flatten().map(|bound| bound.0).collect();
+    assert_eq!(silent.is_some(), !bounds.is_empty(), "{}: a row with a bound is silent beyond it", row.id);
+    let Some(silent) = silent.map(version) else { return };
+    assert!(bounds.contains(&fires.max(silent)), "{}: {fires} and {silent} are not the nearest", row.id);
+    let product = table.product(&row.product).unwrap();
+    let below = fires.max(silent);
+    let ends = product.versions.iter().map(|[_, last]| last.0).filter(|last| *last < below).max();
+    let before = if below.minor > 0 { r8::target::Version { minor: below.minor - 1, ..below } } else { ends.unwrap() };
+    assert_eq!(fires.min(silent), before, "{}", row.id);
+}
+
+/// Every row has a case, by the name of its folder.
+fn every_row_has_a_case(_: &Path) -> datatest_stable::Result<()> {
+    let folders = fs::read_dir(root())?.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let cases: BTreeSet<String> = folders.collect();
+    let rows: BTreeSet<String> = Table::embedded().rows.into_iter().map(|row| row.id).collect();
+    assert_eq!(cases, rows);
+    Ok(())
+}
+
+datatest_stable::harness! {
+    { test = case, root = "testdata/target", pattern = r"values\.yaml$" },
+    { test = every_row_has_a_case, root = "testdata/target", pattern = r"istio-v1/fires$" },
+}
