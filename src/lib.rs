@@ -37,6 +37,7 @@ pub mod diff;
 pub mod manifest;
 mod parallel;
 pub mod plan;
+mod re2;
 pub mod readiness;
 #[cfg(feature = "cluster")]
 pub mod record;

@@ -1,7 +1,8 @@
 //! The Gateway API's `HTTPRouteMatch` (the published CRD of HTTPRoute).
 
 use super::istio::{MAP_MATCHES, STRING_MATCHES};
-use super::{MatchProblem, at_most, entries, fits, is_token, one_of, regex, text, wrong};
+use super::{MatchProblem, at_most, entries, fits, is_token, one_of, text, wrong};
+use crate::re2;
 use crate::spec::error::Problem;
 use crate::spec::walk::{Walk, join};
 use crate::templates::nearest;
@@ -146,7 +147,7 @@ fn known_keys(walk: &mut Walk<'_>, node: &Node, path: &str, known: &[&str]) {
 /// Warns of an expression that gateways with RE2 refuse: which kind a gateway takes is its own matter (HTTPRoute's
 /// documentation: "implementation-specific").
 fn expression(walk: &mut Walk<'_>, found: &str, node: &Node, path: &str) {
-    if let Some(why) = regex::refusal(found) {
+    if let Some(why) = re2::refusal(found) {
         let problem = Problem::Match(MatchProblem::Regex { pattern: found.into(), why });
         let hint = "gateways that use Envoy refuse it too; others may take it";
         walk.warn(problem, Some(node.origin), path, Some(hint.into()));

@@ -1,6 +1,7 @@
 //! Istio's `HTTPMatchRequest` (`pkg/config/validation/virtualservice.go`).
 
-use super::{MatchProblem, entries, fits, is_token, regex, text, wrong};
+use super::{MatchProblem, entries, fits, is_token, text, wrong};
+use crate::re2;
 use crate::spec::error::Problem;
 use crate::spec::name;
 use crate::spec::walk::{Walk, join};
@@ -120,7 +121,7 @@ fn expression(walk: &mut Walk<'_>, found: &str, node: &Node, path: &str) {
         wrong(walk, MatchProblem::NoText("regex"), node, path, None);
     }
     fits(walk, "regex", found, MAX_REGEX, node, path);
-    if let Some(why) = regex::refusal(found) {
+    if let Some(why) = re2::refusal(found) {
         let problem = MatchProblem::Regex { pattern: found.into(), why };
         wrong(walk, problem, node, path, Some("Istio and Envoy use RE2: say it without".into()));
     }

@@ -3,7 +3,6 @@
 mod gateway;
 mod istio;
 pub(super) mod reach;
-mod regex;
 
 pub(crate) use gateway::{MAX_CONDITIONS, MAX_HEADER, MAX_NAME, MAX_PATH, MAX_QUERY, METHODS};
 pub(super) use istio::gateway_name as istio_gateway;

@@ -19,7 +19,7 @@ const CONTROLS: &str = "aftnrv";
 const CLASSES: &str = "dDsSwW";
 
 /// Says why RE2 refuses an expression; none when it takes it.
-pub(super) fn refusal(pattern: &str) -> Option<String> {
+pub(crate) fn refusal(pattern: &str) -> Option<String> {
     let mut scan = Scan { rest: pattern.chars().peekable(), open: Vec::new(), product: 0, atom: None, repeated: false };
     scan.run().err()
 }
