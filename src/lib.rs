@@ -27,7 +27,8 @@
 //! `target` knows what of a release the products that it is to run on lack or ignore, by their versions.
 //! `record` is what a cluster keeps of each revision of a release, in Helm's form.
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
-//! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on.
+//! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on,
+//! `re2` the expressions of matches, which `spec` checks and `route` evaluates.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used))]
 
 pub mod cli;

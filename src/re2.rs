@@ -1,13 +1,16 @@
-//! What RE2, the regular expressions of Envoy and of Go, surely refuses.
+//! RE2, the regular expressions of Envoy and of Go: what it surely refuses, and what it matches.
 //!
 //! No crate judges this: `regex-lite` refuses what RE2 takes (`\pL`, `\Q…\E`, octal escapes) and takes what RE2 refuses
 //! (`a**`, repetitions above 1000). So the constructs that RE2 lacks are looked for one by one. Envoy compiles an
 //! expression with RE2, Istio's validation with Go's `regexp/syntax`: what one of the two refuses is refused here.
 
 mod names;
+mod translate;
 
 use std::iter::Peekable;
 use std::str::Chars;
+
+pub(crate) use translate::Expression;
 
 /// The largest count of a repetition, and of repetitions inside each other multiplied.
 const MAX_REPEAT: u32 = 1000;

@@ -4,15 +4,22 @@
 //! (`spec/chart.md` of the Iter8 chart names them): a gate `{{- if gt (index .Weights K) 0 }}`, of one or, joined by `or`,
 //! of several tests; its `{{- end }}`; and the weight `{{ index .Weights K }}`.
 
+mod answer;
 mod live;
 mod open;
+mod request;
 mod shares;
 mod words;
 
 use serde_json::Value;
 use thiserror::Error;
 
+pub use answer::{
+    Action, Addressed, Answer, Changes, Comparison, Condition, Copied, End, Outcome, Target, Tried, Truth, Verdict,
+    answer, default_host,
+};
 pub use live::{Destination, destinations, in_force, is_split, without};
+pub use request::{HttpRequest, RequestError};
 pub use shares::{Share, shares};
 pub use words::{Rule, rules};
 

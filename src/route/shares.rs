@@ -95,6 +95,7 @@ pub(super) fn takes_all(matches: &Value) -> bool {
     matches.as_array().is_none_or(Vec::is_empty) || *matches == every_path
 }
 
+/// The name that the answers of a destination carry.
 pub(super) fn name(destination: &Value) -> String {
     let headers = &destination["headers"];
     let answer = &headers["response"];
