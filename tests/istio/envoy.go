@@ -5,7 +5,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -65,10 +64,7 @@ func matches(match *envoyroute.RouteMatch, request *httpRequest) (bool, error) {
 			return false, err
 		}
 	}
-	parameters, err := url.ParseQuery(query)
-	if err != nil {
-		return false, err
-	}
+	parameters := firstParameters(query)
 	for _, parameter := range match.QueryParameters {
 		if matched, err := matchesParameter(parameter, parameters); !matched || err != nil {
 			return false, err
@@ -129,8 +125,8 @@ func matchesHeader(wanted *envoyroute.HeaderMatcher, value string, present bool)
 	return matched != wanted.InvertMatch, err
 }
 
-func matchesParameter(wanted *envoyroute.QueryParameterMatcher, parameters url.Values) (bool, error) {
-	values, present := parameters[wanted.Name]
+func matchesParameter(wanted *envoyroute.QueryParameterMatcher, parameters map[string]string) (bool, error) {
+	value, present := parameters[wanted.Name]
 	switch specifier := wanted.QueryParameterMatchSpecifier.(type) {
 	case nil:
 		return present, nil
@@ -140,10 +136,23 @@ func matchesParameter(wanted *envoyroute.QueryParameterMatcher, parameters url.V
 		if !present {
 			return false, nil
 		}
-		return matchesString(specifier.StringMatch, values[0])
+		return matchesString(specifier.StringMatch, value)
 	default:
 		return false, fmt.Errorf("query parameter match %T is not supported", specifier)
 	}
+}
+
+// firstParameters are the first values of a query's parameters. Envoy compares them as they are written
+// (`QueryParamsMulti::parseQueryString`).
+func firstParameters(query string) map[string]string {
+	first := map[string]string{}
+	for _, part := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if _, seen := first[name]; !seen && name != "" {
+			first[name] = value
+		}
+	}
+	return first
 }
 
 func matchesString(wanted *matcher.StringMatcher, value string) (bool, error) {

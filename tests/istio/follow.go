@@ -101,7 +101,7 @@ func (o *objects) gatewayBehind(host string, port uint32) (*proxyName, uint32) {
 		}
 		selector := labels.SelectorFromSet(gateway.Selector)
 		if !selector.Empty() && selector.Matches(labels.Set(service.Spec.Selector)) {
-			return &proxyName{one.Namespace, one.Name}, targetPort(service, port)
+			return &proxyName{namespace: one.Namespace, gateway: one.Name}, targetPort(service, port)
 		}
 	}
 	return nil, 0

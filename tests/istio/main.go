@@ -26,7 +26,8 @@
 //
 // One control plane serves all requests of a call. A request comes from a sidecar in "namespace", or,
 // with "gateway": {"namespace": …, "name": …}, arrives at the proxy of that Gateway (of the Gateway API,
-// or Istio's own). "port" defaults to 80, "path" to "/", "method" to GET.
+// or Istio's own). "port" defaults to 80, "path" to "/", "method" to GET, "scheme" to http. "labels" are those of the pod
+// that sends it.
 //
 // An answer's further members, each absent if empty: "why" (not matched: at which step), "rewrite" (the
 // path after rewriting), "directResponse" (its status), "redirect" ("status", "host", "path", "pathPrefix"); of a cluster: "subset", "unknown" (true: the

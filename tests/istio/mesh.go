@@ -40,6 +40,8 @@ type proxyName struct {
 	namespace string
 	// gateway is empty for a sidecar.
 	gateway string
+	// labels are those of a sidecar's pod, as a selector.
+	labels string
 }
 
 // inMesh runs f against a control plane of its own.
@@ -127,8 +129,17 @@ func (m *mesh) view(name proxyName) (*proxyView, error) {
 		ConfigNamespace: name.namespace,
 		Metadata: &model.NodeMetadata{
 			IstioVersion: "1.31.0",
+			Namespace:    name.namespace,
 			ClusterID:    cluster.ID(constants.DefaultClusterName),
 		},
+	}
+	if name.labels != "" {
+		chosen, err := labels.ConvertSelectorToLabelsMap(name.labels)
+		if err != nil {
+			return nil, err
+		}
+		proxy.Labels = chosen
+		proxy.Metadata.Labels = chosen
 	}
 	if name.gateway != "" {
 		pod, err := m.objects.gatewayPod(types.NamespacedName{Namespace: name.namespace, Name: name.gateway})
@@ -137,6 +148,7 @@ func (m *mesh) view(name proxyName) (*proxyView, error) {
 		}
 		proxy.Type = model.Router
 		proxy.ConfigNamespace = pod.namespace
+		proxy.Metadata.Namespace = pod.namespace
 		proxy.Labels = pod.labels
 		proxy.Metadata.Labels = pod.labels
 		view.serverPorts = pod.serverPorts

@@ -1,5 +1,8 @@
 //! Istio's own route conversion beside the reference: where simulated requests end, through every gateway on their way.
 
+mod explain;
+mod random;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};

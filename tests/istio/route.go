@@ -9,6 +9,7 @@ import (
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	envoyroute "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 type httpRequest struct {
@@ -21,6 +22,10 @@ type httpRequest struct {
 	Path    string            `json:"path"`
 	Method  string            `json:"method"`
 	Headers map[string]string `json:"headers"`
+	// Scheme is what the listener speaks; http if empty.
+	Scheme string `json:"scheme"`
+	// Labels are those of the pod that sends the request.
+	Labels map[string]string `json:"labels"`
 	// Follow goes on through the gateways that the request is sent to.
 	Follow bool `json:"follow"`
 }
@@ -77,6 +82,8 @@ type share struct {
 	// Sent and Next are there if the request asks to be followed.
 	Sent *sentRequest `json:"sent,omitempty"`
 	Next *answer      `json:"next,omitempty"`
+	// levels change headers one after the other.
+	levels []changer
 }
 
 type mirror struct {
@@ -119,9 +126,9 @@ func (m *mesh) answer(asked *httpRequest) (answer, error) {
 	if err != nil {
 		return noAnswer(), err
 	}
-	name, address, port := proxyName{namespace: request.Namespace}, "", request.Port
+	name, address, port := proxyName{namespace: request.Namespace, labels: labels.Set(request.Labels).String()}, "", request.Port
 	if request.Gateway != nil {
-		name = proxyName{request.Gateway.Namespace, request.Gateway.Name}
+		name = proxyName{namespace: request.Gateway.Namespace, gateway: request.Gateway.Name}
 	} else {
 		address = m.objects.address(request.hostname(), request.Namespace)
 	}
@@ -212,6 +219,9 @@ func (asked *httpRequest) completed() (httpRequest, error) {
 	if request.Method == "" {
 		request.Method = "GET"
 	}
+	if request.Scheme == "" {
+		request.Scheme = "http"
+	}
 	request.Headers = map[string]string{}
 	for name, value := range asked.Headers {
 		request.Headers[strings.ToLower(name)] = value
@@ -224,7 +234,7 @@ func (asked *httpRequest) setPseudoHeaders() {
 	asked.Headers[":method"] = asked.Method
 	asked.Headers[":authority"] = asked.Host
 	asked.Headers[":path"] = asked.Path
-	asked.Headers[":scheme"] = "http"
+	asked.Headers[":scheme"] = asked.Scheme
 }
 
 // act fills in what Envoy does with a request that matched `chosen`.
@@ -253,10 +263,11 @@ func (v *proxyView) act(
 			result.Why = "the route has no cluster"
 		}
 		for i := range result.Clusters {
-			changes := &result.Clusters[i].headerChanges
-			changes.merge(chosen)
-			changes.merge(host)
-			changes.merge(table)
+			one := &result.Clusters[i]
+			one.levels = append(one.levels, chosen, host, table)
+			for _, level := range one.levels {
+				one.merge(level)
+			}
 		}
 		return err
 	default:
@@ -278,14 +289,15 @@ func (v *proxyView) shares(action *envoyroute.RouteAction) ([]share, error) {
 		all := []share{}
 		for _, one := range clusters.WeightedClusters.Clusters {
 			weight := one.GetWeight().GetValue()
-			added := share{destination: v.destination(one.Name), Weight: weight, HostRewrite: one.GetHostRewriteLiteral()}
+			// The route changes the host after the cluster has.
+			added := share{destination: v.destination(one.Name), Weight: weight, HostRewrite: action.GetHostRewriteLiteral()}
 			if added.HostRewrite == "" {
-				added.HostRewrite = action.GetHostRewriteLiteral()
+				added.HostRewrite = one.GetHostRewriteLiteral()
 			}
 			if sum > 0 {
 				added.Share = float64(weight) / float64(sum)
 			}
-			added.merge(one)
+			added.levels = []changer{one}
 			all = append(all, added)
 		}
 		return all, nil
@@ -312,12 +324,21 @@ type changer interface {
 	GetResponseHeadersToRemove() []string
 }
 
-// merge adds the changes of an outer level, which Envoy makes after those of the inner ones.
+// merge adds the changes of an outer level, which Envoy makes after those of the inner ones: it takes away what
+// they have made of a header that it removes or sets.
 func (h *headerChanges) merge(outer changer) {
+	for _, name := range lowercased(outer.GetRequestHeadersToRemove()) {
+		delete(h.RequestSet, name)
+		delete(h.RequestAdd, name)
+		h.RequestRemove = append(h.RequestRemove, name)
+	}
+	for _, name := range lowercased(outer.GetResponseHeadersToRemove()) {
+		delete(h.ResponseSet, name)
+		delete(h.ResponseAdd, name)
+		h.ResponseRemove = append(h.ResponseRemove, name)
+	}
 	apply(outer.GetRequestHeadersToAdd(), &h.RequestSet, &h.RequestAdd)
 	apply(outer.GetResponseHeadersToAdd(), &h.ResponseSet, &h.ResponseAdd)
-	h.RequestRemove = append(h.RequestRemove, lowercased(outer.GetRequestHeadersToRemove())...)
-	h.ResponseRemove = append(h.ResponseRemove, lowercased(outer.GetResponseHeadersToRemove())...)
 }
 
 func lowercased(names []string) []string {
@@ -328,14 +349,20 @@ func lowercased(names []string) []string {
 	return all
 }
 
+// apply adds what one level sets and adds. Envoy sets before it adds, whatever stands first.
 func apply(options []*core.HeaderValueOption, set, add *map[string]string) {
+	overwrites := func(option *core.HeaderValueOption) bool {
+		return option.AppendAction == core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD ||
+			option.AppendAction == core.HeaderValueOption_OVERWRITE_IF_EXISTS
+	}
 	for _, option := range options {
-		name, value := strings.ToLower(option.Header.Key), option.Header.Value
-		switch option.AppendAction {
-		case core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, core.HeaderValueOption_OVERWRITE_IF_EXISTS:
+		if name := strings.ToLower(option.Header.Key); overwrites(option) {
 			delete(*add, name)
-			put(set, name, value)
-		default:
+			put(set, name, option.Header.Value)
+		}
+	}
+	for _, option := range options {
+		if name, value := strings.ToLower(option.Header.Key), option.Header.Value; !overwrites(option) {
 			if before, ok := (*add)[name]; ok {
 				value = before + "," + value
 			}
