@@ -50,12 +50,13 @@ fn outcome(output: &Output) -> (Option<i32>, String, String) {
 }
 
 /// What is printed by each kind of command; the mistake in the last one goes to stderr.
-const PRINTING: [&[&str]; 8] = [
+const PRINTING: [&[&str]; 9] = [
     &["--help"],
     &["--version"],
     &["render", "--help"],
     &["render", "-f", VALUES],
     &["render", "-f", VALUES, "-o", "json"],
+    &["explain", "-f", VALUES],
     &["validate", VALUES],
     &["templates", "list"],
     &["templates", "show", "kserve/canary"],

@@ -3,6 +3,7 @@
 mod change;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod explain;
 #[cfg(feature = "cluster")]
 mod records;
 
@@ -20,6 +21,7 @@ pub(super) use change::{Change, Diff, DiffOutput, Writer};
 use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, ROLLBACK_EXAMPLES, STATUS_EXAMPLES};
 #[cfg(feature = "cluster")]
 pub(super) use cluster::{Access, Apply, Delete, DryRun, Rollback, Status};
+pub(super) use explain::{Asked, Explain, Form};
 #[cfg(feature = "cluster")]
 pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 
@@ -27,7 +29,8 @@ pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 ///
 /// The values are those of the Iter8 chart `release`; neither the chart nor its controller is needed. `render` prints what
 /// `kubectl apply` takes, `diff` shows what would change in a cluster, `apply` changes it and moves traffic onto what is
-/// ready. `validate` checks without printing, `templates` shows what is embedded.
+/// ready. `validate` checks without printing, `explain` says which version answers a request, `templates` shows what is
+/// embedded.
 #[derive(Debug, Parser)]
 #[command(
     name = "r8",
@@ -110,6 +113,12 @@ pub(super) enum Command {
     /// Check releases, called as `helm lint` is
     #[command(hide = true, after_help = VALIDATE_EXAMPLES)]
     Lint(Validate),
+    /// Say which version answers a request, and why: the rules tried, shares, headers, rewrites, copies
+    ///
+    /// Matches are tried as Istio and the Gateway API try them; what a request leaves open is said. Exit code 0 also when
+    /// nobody answers: the question is answered.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(Explain),
     /// Show what `apply` would change in the cluster, and how traffic would move
     ///
     /// Every object is compared with a dry run on the API server, so that defaults and webhooks make no noise; nothing is

@@ -11,6 +11,7 @@ mod connect;
 mod delete;
 mod diff;
 mod excerpt;
+mod explain;
 mod failure;
 mod files;
 #[cfg(feature = "cluster")]
@@ -148,6 +149,7 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
         Command::Schema(args) => schema::run(args, report),
+        Command::Explain(args) => explain::run(args, global, world, report),
         Command::Templates(args) => templates::run(args, report),
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]

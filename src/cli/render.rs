@@ -159,7 +159,8 @@ pub(super) fn routing(flag: args::Routing) -> Routing {
     }
 }
 
-fn ready(text: &str, versions: usize) -> Result<Vec<usize>, Failure> {
+/// The versions that `--ready` names.
+pub(super) fn ready(text: &str, versions: usize) -> Result<Vec<usize>, Failure> {
     let usage = |item: &str| {
         let range = if versions == 1 { "0".to_owned() } else { format!("0 to {}", versions.saturating_sub(1)) };
         let item = secret::shown(item);

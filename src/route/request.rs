@@ -206,6 +206,11 @@ impl HttpRequest {
         }
     }
 
+    /// Whether the path has elements that proxies resolve before they compare it.
+    pub fn has_dots(&self) -> bool {
+        self.path.split('/').any(|element| element == "." || element == "..") || self.path.contains('\\')
+    }
+
     /// The host without its port, in small letters and without the dot at its end, as proxies look for it.
     pub(super) fn hostname(&self) -> String {
         let authority = self.host.as_deref().unwrap_or_default();

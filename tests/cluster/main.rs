@@ -4,6 +4,7 @@ mod apply;
 mod connect;
 mod delete;
 mod diff;
+mod explain;
 mod ground;
 mod harness;
 mod iter8;

@@ -142,6 +142,11 @@ impl Condition {
         self.truth == Truth::No
     }
 
+    /// Whether the request does not tell.
+    pub fn is_open(&self) -> bool {
+        matches!(self.truth, Truth::Open(_))
+    }
+
     fn judge(&mut self) {
         self.truth = match &self.found {
             None => Truth::No,
