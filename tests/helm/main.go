@@ -27,8 +27,8 @@
 //	{"op":"values","files":["a: {b: 1}"],"set":["a.c=2"],"setFile":[["d","text\n"]]}
 //	{"ok":{"values":{"a":{"b":1,"c":2},"d":"text\n"}}}
 //
-//	{"op":"regexp","patterns":["a+","a**"]}
-//	{"ok":{"refusals":["","error parsing regexp: invalid nested repetition operator: `**`"]}}
+//	{"op":"regexp","patterns":["a+","a**"],"texts":["aa"]}
+//	{"ok":{"refusals":["","error parsing regexp: invalid nested repetition operator: `**`"],"matches":[[true],[]]}}
 //
 // Object keys come out sorted. See [evaluated], [yaml11], [yaml12], [mergedValues] and
 // [refusals] for what each question means.

@@ -1,5 +1,6 @@
 //! Regular expressions of matches beside Go's `regexp/syntax`, which Istio's validation compiles them with.
 
+use r8::route::{HttpRequest, Truth, answer};
 use r8::spec::{Identity, MatchProblem, Problem, ReleaseSpec, Unknown};
 use r8::templates::Catalog;
 use r8::values::{Source, SourceName, load};
@@ -200,4 +201,48 @@ fn expressions_are_refused_that_go_refuses_and_no_others() {
     }
     assert!(both.iter().all(|count| *count > 2000), "refused and taken: {both:?}");
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), patterns.len(), faults.join("\n"));
+}
+
+/// Texts that are made of the same pieces.
+const TEXTS: [&str; 20] = [
+    "", "a", "aa", "ab", "aba", "A", "Z", "z", "-", "é", "É", "1", "a1", "{", "a{2}", "a,1", "[a]", "a\nb", "Q*",
+    "\u{7}",
+];
+
+/// Whether r8 says that an expression matches a text; none where it says that it cannot tell.
+fn evaluated(pattern: &str, text: &str) -> Option<bool> {
+    let route = json!({"spec": {"hosts": ["*"], "http": [{"match": [{"headers": {"x": {"regex": pattern}}}]}]}});
+    let mut request = HttpRequest::parse("http://a/").unwrap();
+    request.headers.insert("x".into(), text.into());
+    match answer(&route, &request).tried[0].conditions[0].truth {
+        Truth::Yes => Some(true),
+        Truth::No => Some(false),
+        Truth::Open(_) => None,
+    }
+}
+
+#[test]
+fn expressions_match_what_they_match_in_go() {
+    if !parts::wanted() {
+        return;
+    }
+    let mut random = Random(17);
+    let mut patterns: Vec<String> = EDGES.iter().map(|text| (*text).to_owned()).collect();
+    patterns.extend((0..2000).map(|_| random.text(&PIECES, 7)));
+    // Istio gives this one a meaning of its own.
+    patterns.retain(|pattern| pattern != "*");
+    let question = json!({"op": "regexp", "patterns": patterns, "texts": TEXTS});
+    let answer = Part::start("helm").ask(&question).unwrap();
+    let (mut faults, mut found, mut open) = (Vec::new(), [0, 0], 0);
+    for (pattern, matches) in patterns.iter().zip(answer["matches"].as_array().unwrap()) {
+        for (text, matches) in TEXTS.iter().zip(matches.as_array().unwrap()) {
+            match evaluated(pattern, text) {
+                None => open += 1,
+                Some(ours) if matches == ours => found[usize::from(ours)] += 1,
+                Some(ours) => faults.push(format!("{pattern:?} on {text:?}: r8 says {ours}")),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} differ:\n{}", faults.len(), faults[..faults.len().min(40)].join("\n"));
+    assert!(found[0] > 5000 && found[1] > 500 && open < found[0], "no, yes {found:?}, open {open}");
 }
