@@ -99,6 +99,13 @@ fn a_full_disk_is_a_failure_of_every_command() {
 }
 
 #[test]
+fn a_header_has_no_control_characters() {
+    let (code, printed, errors) = outcome(&r8(&["explain", "-f", VALUES, "--header", "a=b\rc"]).output().unwrap());
+    let told = "error: `--header`: the value of a header must not contain the character '\\r'\n";
+    assert_eq!((code, printed.as_str(), errors.as_str()), (Some(2), "", told));
+}
+
+#[test]
 fn nothing_is_left_in_a_folder_that_cannot_take_all_files() {
     let folder = tempfile::tempdir().unwrap();
     let route = folder.path().join("r8/templates/kserve-modelmesh-istio/blue-green/route.yaml");

@@ -11,8 +11,20 @@ use regex_lite::Regex;
 const MODULES: [&str; 7] = ["values", "spec", "templates", "render", "manifest", "route", "target"];
 
 /// Files of the command line whose texts must have a case; those of the cluster have tests with a server.
-const COMMANDS: [&str; 11] =
-    ["failure", "files", "glob", "helm", "kubeconfig", "read", "render", "request", "sources", "templates", "validate"];
+const COMMANDS: [&str; 12] = [
+    "explain",
+    "failure",
+    "files",
+    "glob",
+    "helm",
+    "kubeconfig",
+    "read",
+    "render",
+    "request",
+    "sources",
+    "templates",
+    "validate",
+];
 
 /// Texts without a case: file, text, and why no input brings it about by itself.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shown::{masked, path, percent, without_secret};
+use super::shown::{masked, path, percent, without_secret, without_secrets};
 use super::{Explained, Whence};
 use crate::route::{
     Action, Addressed, Answer, Changes, Condition, HttpRequest, Outcome, Target, Tried, Truth, Verdict,
@@ -19,12 +19,14 @@ pub(super) fn document(explained: &Explained, request: &HttpRequest, answer: Opt
         Some(rules) if rules.is_array() => ("spec.rules", "matches"),
         _ => ("spec.http", "match"),
     };
+    let target = without_secrets(&request.target());
+    let query = target.split_once('?').map(|(_, query)| query);
     let mut document = json!({
         "apiVersion": "r8/v1", "kind": "Explanation",
         "release": {"name": explained.release.0, "namespace": explained.release.1},
         "request": {
             "method": request.method, "scheme": request.scheme, "host": request.host, "port": request.port,
-            "path": request.path, "query": request.query, "headers": headers.collect::<serde_json::Map<_, _>>(),
+            "path": request.path, "query": query, "headers": headers.collect::<serde_json::Map<_, _>>(),
         },
         "route": route,
     });
@@ -79,7 +81,9 @@ fn one_outcome(answer: &Answer, outcome: &Outcome, list: (&str, &str)) -> Value 
             document["versions"] = ends.collect();
             document["destinations"] = targets.iter().map(|target| destination(target, list)).collect();
         }
-        Action::Redirect { status, location } => document["redirect"] = json!({"status": status, "location": location}),
+        Action::Redirect { status, location } => {
+            document["redirect"] = json!({"status": status, "location": without_secrets(location)})
+        }
         Action::Respond { status } => document["response"] = json!({"status": status}),
         Action::Delegate(name) => document["delegate"] = name.as_str().into(),
     }
@@ -94,7 +98,7 @@ fn destination(target: &Target, list: (&str, &str)) -> Value {
         };
         json!({"set": map(&changes.set), "add": map(&changes.add), "remove": changes.remove})
     };
-    let path = if target.path_unknown { Value::Null } else { target.sent.target().into() };
+    let path = if target.path_unknown { Value::Null } else { without_secrets(&target.sent.target()).into() };
     json!({
         "version": target.version, "weight": target.weight, "total": target.total,
         "host": target.host, "port": target.port,

@@ -72,7 +72,7 @@ fn answered(out: &mut String, answer: &Answer, list: (&str, &str)) {
 fn one_outcome(out: &mut String, answer: &Answer, outcome: &Outcome, list: (&str, &str)) {
     match &outcome.action {
         Action::Redirect { status, location } => {
-            let _ = writeln!(out, "the rule answers {status}: look at {}", plain(location));
+            let _ = writeln!(out, "the rule answers {status}: look at {}", without_secrets(location));
         }
         Action::Respond { status } => {
             let _ = writeln!(out, "the rule answers {status} itself, no version does");
@@ -118,7 +118,7 @@ fn step(out: &mut String, tried: &Tried, target: &Target, list: (&str, &str)) {
     if target.path_unknown {
         out.push_str("    path: rewritten by an expression that r8 cannot evaluate\n");
     } else if let Some(path) = &target.rewritten {
-        let _ = writeln!(out, "    path: {}", plain(path));
+        let _ = writeln!(out, "    path: {}", without_secrets(path));
     }
     if let Some(host) = &target.host_rewritten {
         let _ = writeln!(out, "    Host: {}", plain(host));
@@ -156,7 +156,7 @@ fn changes(out: &mut String, of: &str, changes: &Changes) {
 fn about(out: &mut String, explained: &Explained, request: &HttpRequest, answer: Option<&Answer>) {
     let host = request.host.as_deref().unwrap_or_default();
     let to = if host.is_empty() { String::new() } else { format!(" to {}://{}", request.scheme, plain(host)) };
-    let _ = writeln!(out, "request: {} {}{to}", request.method, request.target());
+    let _ = writeln!(out, "request: {} {}{to}", request.method, without_secrets(&request.target()));
     for (name, value) in &request.headers {
         let _ = writeln!(out, "  {name}: {}", masked(name, value));
     }
@@ -234,16 +234,33 @@ pub(super) fn percent(part: f64) -> String {
 /// A condition without what must not be shown.
 pub(super) fn without_secret(condition: &Condition) -> Condition {
     let mut condition = condition.clone();
-    if sounds_secret(&condition.field) {
+    if is_secret(&condition.field) {
         condition.value = HIDDEN.into();
         condition.found = condition.found.map(|_| HIDDEN.into());
+    } else if condition.field.ends_with(":path") {
+        condition.found = condition.found.map(|found| without_secrets(&found));
     }
     condition
 }
 
+/// A path or URL without the values of parameters whose names sound as if they were secret.
+pub(super) fn without_secrets(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return plain(target) };
+    let part = |part: &str| match part.split_once('=') {
+        Some((name, _)) if sounds_secret(name) => format!("{name}={HIDDEN}"),
+        _ => part.to_owned(),
+    };
+    plain(&format!("{path}?{}", query.split('&').map(part).collect::<Vec<_>>().join("&")))
+}
+
 /// The value of a header, unless its name sounds as if it were secret.
 pub(super) fn masked(name: &str, value: &str) -> String {
-    if sounds_secret(name) || name.contains("cookie") { HIDDEN.to_owned() } else { plain(value) }
+    if is_secret(name) { HIDDEN.to_owned() } else { plain(value) }
+}
+
+/// Whether the value of a header or parameter is not shown.
+fn is_secret(name: &str) -> bool {
+    sounds_secret(name) || name.to_ascii_lowercase().contains("cookie")
 }
 
 /// A text of a route's on one line, whatever somebody wrote into it.

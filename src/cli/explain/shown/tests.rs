@@ -54,8 +54,9 @@ fn an_open_rule_is_followed_by_what_happens_else() {
 
 #[test]
 fn what_is_no_destination_is_told_in_words() {
-    let redirect = json!({"redirect": {"uri": "/v2", "redirectCode": 302}});
-    assert_eq!(answered(redirect), "the rule answers 302: look at http://shop.models/v2\n");
+    let redirect = json!([{"redirect": {"uri": "/v2", "redirectCode": 302}}]);
+    let expected = "the rule answers 302: look at http://shop.models/v2?a=b&api-key=•••••\n";
+    assert_eq!(told(redirect, "/v1?a=b&api-key=c").0, expected);
     assert_eq!(answered(json!({"delegate": {"name": "other"}})), "VirtualService models/other decides\n");
     let nobody = "the rule has no destination with a share, so nobody answers\n";
     assert_eq!(answered(json!({"route": []})), nobody);
