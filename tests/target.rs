@@ -25,9 +25,13 @@ fn file(folder: &Path, name: &str) -> Option<String> {
     fs::read_to_string(folder.join(name)).ok().map(|text| text.trim_end().to_owned())
 }
 
-/// What a target lacks or ignores of a case.
+/// What a target that is named lacks or ignores of a case.
 fn findings(folder: &Path, target: &str) -> Vec<Finding> {
     let table = Table::embedded();
+    findings_of(folder, &Target::parse(target, &table).unwrap(), &table)
+}
+
+fn findings_of(folder: &Path, target: &Target, table: &Table) -> Vec<Finding> {
     let args = file(folder, "args").unwrap_or_default();
     let own = |path: &str| File {
         path: path.to_owned(),
@@ -55,7 +59,7 @@ fn findings(folder: &Path, target: &str) -> Vec<Finding> {
         route: rendered.route.as_ref(),
         ready: &ready,
     };
-    check(&Target::parse(target, &table).unwrap(), &table, &subject)
+    check(target, table, &subject)
 }
 
 fn case(values: &Path) -> datatest_stable::Result<()> {
@@ -109,7 +113,29 @@ fn every_row_has_a_case(_: &Path) -> datatest_stable::Result<()> {
     Ok(())
 }
 
+/// A cluster has said what it serves: no version of a product says more.
+fn what_a_cluster_does_not_serve_is_lacking(_: &Path) -> datatest_stable::Result<()> {
+    let served = [
+        ("v1", "ConfigMap"),
+        ("v1", "Service"),
+        ("apps/v1", "Deployment"),
+        ("networking.istio.io/v1", "VirtualService"),
+    ];
+    let served = served.map(|(version, kind)| (version.to_owned(), vec![kind.to_owned()]));
+    let table = Table::embedded();
+    let target = Target { served: Some(served.to_vec()), ..Target::parse("istio=1.21", &table)? };
+    let told = findings_of(&root().join("istio-weights"), &target, &table);
+    let told: Vec<(&str, &str)> =
+        told.iter().map(|finding| (finding.message.as_str(), finding.hint.as_str())).collect();
+    let message = "the cluster does not serve VirtualService as networking.istio.io/v1beta1";
+    let hint = "it serves networking.istio.io/v1; `apply` uses that, `render` with `--api-version`";
+    assert_eq!(told, [(message, hint)]);
+    assert!(findings_of(&root().join("istio-v1"), &target, &table).is_empty());
+    Ok(())
+}
+
 datatest_stable::harness! {
     { test = case, root = "testdata/target", pattern = r"values\.yaml$" },
     { test = every_row_has_a_case, root = "testdata/target", pattern = r"istio-v1/fires$" },
+    { test = what_a_cluster_does_not_serve_is_lacking, root = "testdata/target", pattern = r"istio-v1/fires$" },
 }
