@@ -35,7 +35,6 @@ pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
 #[command(
     name = "r8",
     version,
-    arg_required_else_help = true,
     args_override_self = true,
     after_help = "Examples:\n  r8 render -f values.yaml | kubectl apply -f -\n  r8 diff wisdom -f values.yaml\n  r8 apply wisdom -f \
                   values.yaml"
@@ -69,9 +68,12 @@ pub(super) struct Global {
     /// Use this context of the kubeconfig [default: HELM_KUBECONTEXT, the current context]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub kube_context: Option<String>,
-    /// Colour messages: auto, always or never [default: HELM_COLOR, auto]
+    /// Colour output: auto, always or never [default: HELM_COLOR, auto]
     #[arg(long, alias = "colour", global = true, value_enum, hide_possible_values = true, value_name = "WHEN")]
     pub color: Option<Color>,
+    /// Do not show long results in a pager (R8_PAGER, PAGER, less)
+    #[arg(long, global = true)]
+    pub no_pager: bool,
     /// The way to the cluster.
     #[cfg(feature = "cluster")]
     #[command(flatten)]

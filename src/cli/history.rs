@@ -30,12 +30,12 @@ pub(super) fn run(
     let newest = kept.len().saturating_sub(args.max);
     let revisions: Vec<Revision> = kept.into_iter().skip(newest).map(|Kept { revision, .. }| revision).collect();
     Ok(Done::from(match args.output {
-        RecordOutput::Table => rows(&revisions, args.show_rollback_revision),
+        RecordOutput::Table => rows(&revisions, args.show_rollback_revision, world.columns),
         other => written(&Value::Array(revisions.iter().map(document).collect()), other)?,
     }))
 }
 
-fn rows(revisions: &[Revision], rollback: bool) -> String {
+fn rows(revisions: &[Revision], rollback: bool, columns: Option<usize>) -> String {
     let head = ["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "ROLLBACK", "DESCRIPTION"].map(str::to_owned);
     let cells = |revision: &Revision| {
         [
@@ -53,7 +53,9 @@ fn rows(revisions: &[Revision], rollback: bool) -> String {
         cells.filter(|(column, _)| rollback || *column != 5).map(|(_, cell)| cell).collect()
     };
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(revisions.iter().map(cells)).map(with).collect();
-    table(&rows)
+    // Chart, version and description.
+    let cut = if rollback { [3, 4, 6] } else { [3, 4, 5] };
+    table(&rows, &cut, columns)
 }
 
 /// A revision as Helm shows it to programs.

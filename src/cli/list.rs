@@ -18,6 +18,9 @@ use crate::spec::Namespace;
 
 const HEAD: [&str; 7] = ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"];
 
+/// The columns that may be shortened: when, chart and version.
+const CUT: [usize; 3] = [3, 5, 6];
+
 /// Runs the command; gives what is to be printed on stdout.
 pub(super) fn run(
     args: &args::List,
@@ -40,7 +43,7 @@ pub(super) fn run(
         Ok(Read { found, broken })
     })?;
     let revisions = listed(revisions.into_iter().map(|kept| kept.revision).collect(), &filter);
-    Ok(Done::from(print(args, &revisions)?))
+    Ok(Done::from(print(args, &revisions, world.columns)?))
 }
 
 /// The namespace of this command.
@@ -90,7 +93,7 @@ fn candidates(known: Vec<Known>, filter: &Filter) -> Vec<Known> {
     known.into_iter().map(place).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-fn print(args: &args::List, revisions: &[Revision]) -> Result<String, Failure> {
+fn print(args: &args::List, revisions: &[Revision], columns: Option<usize>) -> Result<String, Failure> {
     match (args.short, args.output) {
         (true, RecordOutput::Table) => Ok(revisions.iter().map(|revision| format!("{}\n", revision.name)).collect()),
         (true, output) => {
@@ -101,7 +104,7 @@ fn print(args: &args::List, revisions: &[Revision]) -> Result<String, Failure> {
             let head = (!args.no_headers).then(|| HEAD.map(str::to_owned).to_vec());
             let rows: Vec<Vec<String>> =
                 head.into_iter().chain(revisions.iter().map(|revision| cells(revision).to_vec())).collect();
-            Ok(table(&rows))
+            Ok(table(&rows, &CUT, columns))
         }
         (false, output) => written(&Value::Array(revisions.iter().map(document).collect()), output),
     }

@@ -5,6 +5,7 @@ mod aim;
 #[cfg(feature = "cluster")]
 mod apply;
 mod args;
+mod columns;
 #[cfg(feature = "cluster")]
 mod connect;
 #[cfg(feature = "cluster")]
@@ -27,6 +28,7 @@ mod list;
 mod live;
 #[cfg(feature = "cluster")]
 mod outcome;
+mod pager;
 #[cfg(feature = "cluster")]
 mod prepare;
 #[cfg(feature = "cluster")]
@@ -50,6 +52,7 @@ mod target;
 mod templates;
 mod validate;
 mod wanted;
+mod welcome;
 #[cfg(feature = "cluster")]
 mod work;
 
@@ -76,20 +79,25 @@ impl From<String> for Done {
     }
 }
 
-/// Which streams are terminals, for colour.
+/// Which streams are terminals, for colour, pager and tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terminals {
     /// Whether results go to one.
     pub stdout: bool,
     /// Whether messages go to one.
     pub stderr: bool,
+    /// How many characters a line of it has; none where nothing tells.
+    pub columns: Option<usize>,
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     // A value that is no Unicode is refused where it is used, by what it is read as.
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    let terminals = Terminals { stdout: std::io::stdout().is_terminal(), stderr: std::io::stderr().is_terminal() };
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    let size = terminal_size::terminal_size_of(&stdout).or_else(|| terminal_size::terminal_size_of(&stderr));
+    let columns = size.map(|(width, _)| usize::from(width.0));
+    let terminals = Terminals { stdout: stdout.is_terminal(), stderr: stderr.is_terminal(), columns };
     let code = run(
         std::env::args_os(),
         &mut std::io::stdin(),
@@ -114,12 +122,25 @@ pub fn run(
 ) -> u8 {
     let mut report = Report { out: stderr, color: false, warned: 0 };
     let words: Vec<OsString> = arguments.into_iter().collect();
+    let mut is_paged = false;
     let printed = match args::parse(&words) {
+        _ if words.len() < 2 => Ok(Done::from(welcome::TEXT.to_owned())),
         Ok((arguments, accepted)) => {
             report.color = colored(arguments.global.color, variable, terminals.stderr);
             let color = colored(arguments.global.color, variable, terminals.stdout);
-            let live = terminals.stderr && variable("TERM").is_some_and(|name| name != "dumb");
-            let mut world = World { stdin, out: &mut *stdout, variable, color, live };
+            let can = variable("TERM").is_some_and(|name| name != "dumb");
+            let columns = variable("COLUMNS").and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
+            let columns = columns.or(terminals.columns);
+            let mut world = World {
+                stdin,
+                out: &mut *stdout,
+                variable,
+                color,
+                live: terminals.stderr && can,
+                columns: columns.filter(|_| terminals.stdout),
+                line: columns.filter(|_| terminals.stderr),
+            };
+            is_paged = terminals.stdout && can && !arguments.global.no_pager && is_to_be_read(&arguments.command);
             accepted.and_then(|()| command(&arguments, &mut world, &mut report))
         }
         Err(error) if error.use_stderr() => {
@@ -129,6 +150,9 @@ pub fn run(
         Err(help) => Ok(Done::from(help.render().to_string())),
     };
     let done = printed.and_then(|done| {
+        if is_paged && !done.text.is_empty() && pager::page(&done.text, variable) {
+            return Ok(done.code);
+        }
         let written = stdout.write_all(done.text.as_bytes()).and_then(|()| stdout.flush());
         written.map(|()| done.code).map_err(|error| Failure::system("cannot write to stdout", error))
     });
@@ -150,7 +174,7 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
         Command::Schema(args) => schema::run(args, report),
         Command::Explain(args) => explain::run(args, global, world, report),
-        Command::Templates(args) => templates::run(args, report),
+        Command::Templates(args) => templates::run(args, world, report),
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Apply(args) => return apply::run(args, global, Verb::Own, world, report),
@@ -174,10 +198,31 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
     printed.map(Done::from)
 }
 
-/// Whether messages are coloured: the flag, `NO_COLOR`, `HELM_COLOR`, else on a terminal that can.
+/// Whether the result is a text to be read, which may be longer than the screen.
+fn is_to_be_read(command: &Command) -> bool {
+    match command {
+        Command::Render(_) | Command::Template(_) => true,
+        Command::Templates(args) => matches!(args, args::Templates::Show { .. }),
+        Command::Diff(_) => true,
+        #[cfg(feature = "cluster")]
+        Command::History(_) | Command::List(_) | Command::Get(_) => true,
+        #[cfg(feature = "cluster")]
+        Command::Apply(args) | Command::Upgrade(args) | Command::Install(args) => args.dry_run != args::DryRun::None,
+        #[cfg(feature = "cluster")]
+        Command::Rollback(args) => args.dry_run != args::DryRun::None,
+        #[cfg(feature = "cluster")]
+        Command::Delete(args) => args.dry_run,
+        _ => false,
+    }
+}
+
+/// Whether a stream is coloured: the flag, `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR`, `HELM_COLOR`, else on a terminal that can.
 fn colored(flag: Option<Color>, variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
+    let is_set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let wanted = flag.filter(|color| *color != Color::Auto).or_else(|| match variable("HELM_COLOR").as_deref() {
-        _ if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) => Some(Color::Never),
+        _ if is_set("NO_COLOR").is_some() => Some(Color::Never),
+        _ if is_set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => Some(Color::Always),
+        _ if is_set("CLICOLOR").is_some_and(|value| value == "0") => Some(Color::Never),
         Some("always") => Some(Color::Always),
         Some("never") => Some(Color::Never),
         _ => None,

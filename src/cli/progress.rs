@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::columns::{Cut, shortened};
 use super::report::Report;
 use crate::cluster::News;
 use crate::readiness::{Health, Settled};
@@ -13,8 +14,13 @@ pub(super) struct Progress<'r, 'w> {
     report: RefCell<&'r mut Report<'w>>,
     /// Whether lines can be taken back.
     live: bool,
+    /// How many characters a live line may have.
+    columns: usize,
     state: RefCell<State>,
 }
+
+/// How many characters a line of a terminal has, where nothing tells.
+const COLUMNS: usize = 80;
 
 #[derive(Default)]
 struct State {
@@ -27,7 +33,12 @@ struct State {
 impl<'r, 'w> Progress<'r, 'w> {
     /// Tells news through a report; `live` on a terminal.
     pub fn new(report: &'r mut Report<'w>, live: bool) -> Progress<'r, 'w> {
-        Progress { report: RefCell::new(report), live, state: RefCell::default() }
+        Progress { report: RefCell::new(report), live, columns: COLUMNS, state: RefCell::default() }
+    }
+
+    /// The same, on a terminal whose lines have so many characters.
+    pub fn on_lines_of(self, columns: Option<usize>) -> Progress<'r, 'w> {
+        Progress { columns: columns.unwrap_or(COLUMNS), ..self }
     }
 
     /// How often it wants to hear that somebody waits.
@@ -143,7 +154,7 @@ impl<'r, 'w> Progress<'r, 'w> {
         let mut state = self.state.borrow_mut();
         for waiting in &state.waiting {
             // One line each, whatever the message: a line that wraps could not be taken back.
-            let line: String = waits(waiting).chars().take(78).collect();
+            let line = shortened(&waits(waiting), self.columns.saturating_sub(1), Cut::End);
             self.report.borrow_mut().event(&line);
         }
         state.drawn = state.waiting.len();

@@ -1,11 +1,11 @@
 //! What the commands on release records share: the way to the records, failures, Helm's tables.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::args::{Global, RecordOutput};
+use super::columns::{self, Cut, Gap};
 use super::connect;
 use super::failure::{Failure, Fault};
 use super::progress::Progress;
@@ -105,22 +105,15 @@ pub(super) fn written(value: &Value, output: RecordOutput) -> Result<String, Fai
     }
 }
 
-/// Rows below each other, as Helm writes them: columns padded, a tab between them.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = Vec::new();
+/// Rows below each other, as Helm writes them: columns padded, a tab between them. Where that is wider than a line of
+/// `columns`, two spaces stand for the tab, and the columns `cut` are shortened.
+pub(super) fn table(rows: &[Vec<String>], cut: &[usize], columns: Option<usize>) -> String {
     // One line each, whatever a description holds.
     let one_line = |cell: &String| cell.split(['\n', '\r', '\t']).collect::<Vec<_>>().join(" ");
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(one_line).collect()).collect();
-    for row in &rows {
-        widths.resize(widths.len().max(row.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        let _ = writeln!(out, "{}", cells.join("\t").trim_end());
-    }
-    out
+    let cut: Vec<(usize, Cut)> = cut.iter().map(|column| (*column, Cut::End)).collect();
+    let whole = columns::line(&columns::widths(&rows, &[], Gap::Tab, &[], None), Gap::Tab);
+    let gap = if columns.is_some_and(|columns| whole > columns) { Gap::Spaces(2) } else { Gap::Tab };
+    let widths = columns::widths(&rows, &[], gap, &cut, columns);
+    columns::table(&rows, &widths, gap, &cut)
 }

@@ -28,6 +28,11 @@ pub(super) struct World<'a> {
     /// Whether lines on stderr can be taken back.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]
     pub live: bool,
+    /// How many characters a line of results may have; none where they do not go to a terminal.
+    pub columns: Option<usize>,
+    /// The same of messages.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]
+    pub line: Option<usize>,
 }
 
 /// Whose verb was typed.

@@ -76,7 +76,7 @@ pub(super) fn run(
             return Ok((End::Done, watch.found().clone(), last, start.elapsed()));
         }
         let mut settling = Settling { since: BTreeMap::new(), settle: args.settle };
-        let mut printer = args.watch.then(|| Printer::new(args.output, release.clone()));
+        let mut printer = args.watch.then(|| Printer::new(args.output, release.clone(), world.columns));
         loop {
             let status = status(watch.found());
             if let Some(printer) = &mut printer
@@ -141,7 +141,7 @@ pub(super) fn run(
             if found.is_empty() {
                 return Ok(Done { text: format!("{last}nothing of it is in the cluster\n"), code });
             }
-            let versions = table(&status.versions, now(), &mut Vec::new());
+            let versions = table(&status.versions, now(), &mut Vec::new(), world.columns);
             let text = format!("{last}{}\n{versions}", heading(&status));
             if !status.route.as_ref().is_some_and(|route| route.writer == Writer::Controller) {
                 report.message("note", "r8 is no controller: after `apply` ends it moves no traffic", None);

@@ -3,39 +3,38 @@
 use std::path::Path;
 
 use super::args::Templates;
+use super::columns::{self, Cut, Gap};
 use super::failure::Failure;
 use super::files;
 use super::render::warn_of_unread;
 use super::report::Report;
-use super::request::catalog;
+use super::request::{World, catalog};
 use crate::templates::Catalog;
 
 /// How many of the files that are in the way are named.
 const SHOWN: usize = 3;
 
 /// Runs the command; gives what is to be printed on stdout.
-pub(super) fn run(args: &Templates, report: &mut Report<'_>) -> Result<String, Failure> {
+pub(super) fn run(args: &Templates, world: &World<'_>, report: &mut Report<'_>) -> Result<String, Failure> {
     let mut own = |folder: Option<&str>| {
         let catalog = catalog(folder)?;
         warn_of_unread(&catalog, folder, report);
         Ok::<_, Failure>(catalog)
     };
     match args {
-        Templates::List { templates } => Ok(list(&own(templates.as_deref())?)),
+        Templates::List { templates } => Ok(list(&own(templates.as_deref())?, world.columns)),
         Templates::Show { place, templates } => show(&own(templates.as_deref())?, place, templates.as_deref()),
         Templates::Eject { folder, force } => eject(&Catalog::embedded(), folder, *force),
     }
 }
 
-fn list(catalog: &Catalog) -> String {
-    let rows: Vec<[String; 3]> = std::iter::once(["ENVIRONMENT", "STRATEGIES", "PURPOSE"].map(str::to_owned))
+fn list(catalog: &Catalog, columns: Option<usize>) -> String {
+    let rows: Vec<Vec<String>> = std::iter::once(["ENVIRONMENT", "STRATEGIES", "PURPOSE"].map(str::to_owned))
         .chain(catalog.environments().into_iter().map(|row| [row.name, row.strategies.join(","), row.doc]))
+        .map(|row| row.to_vec())
         .collect();
-    let width = |column: usize| {
-        rows.iter().map(|row| row.get(column).map_or(0, |text| text.chars().count())).max().unwrap_or(0)
-    };
-    let (first, second) = (width(0), width(1));
-    rows.iter().map(|[name, strategies, doc]| format!("{name:first$}   {strategies:second$}   {doc}\n")).collect()
+    let (gap, cut) = (Gap::Spaces(3), [(2, Cut::End)]);
+    columns::table(&rows, &columns::widths(&rows, &[], gap, &cut, columns), gap, &cut)
 }
 
 fn show(catalog: &Catalog, place: &str, folder: Option<&str>) -> Result<String, Failure> {

@@ -80,7 +80,7 @@ pub(super) fn carry_out(
     let most = order.record.history_max(world)?;
     let runtime = connect::runtime()?;
     let start = Instant::now();
-    let progress = Progress::new(report, world.live);
+    let progress = Progress::new(report, world.live).on_lines_of(world.line);
     let say = |news: News<'_>| progress.tell(&news);
     let ended = runtime.block_on(async {
         let mut stop = connect::stop();

@@ -11,6 +11,8 @@ mod iter8;
 #[path = "../parts/mod.rs"]
 mod parts;
 mod proxy;
+#[path = "../pty/mod.rs"]
+mod pty;
 mod readme;
 mod recorder;
 mod records;
@@ -21,3 +23,4 @@ mod shares;
 mod shop;
 mod status;
 mod target;
+mod terminal;

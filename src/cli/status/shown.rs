@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::cli::args::DiffOutput;
+use crate::cli::columns::{self, Cut, Gap};
 use crate::cli::secret;
 use crate::manifest::ObjectKey;
 use crate::plan::{Found, Release, RouteStatus, Status, VersionStatus, Writer};
@@ -16,6 +17,9 @@ use crate::record::Revision;
 
 /// The columns of the table.
 const HEAD: [&str; 7] = ["VERSION", "WEIGHT", "SHARE", "SERVING", "SETTLED", "AGE", "MODEL"];
+
+/// Those that may be shortened: why a version is not settled, and its model, of whose address the end tells most.
+const CUT: [(usize, Cut); 2] = [(4, Cut::End), (6, Cut::Middle)];
 
 /// Why a version is not settled.
 pub(super) fn reason(health: &Health) -> &str {
@@ -79,31 +83,21 @@ fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
     ]
 }
 
-/// The rows of a table below each other, with its head when `widths` is empty; a later part keeps the widths.
-pub(super) fn table(versions: &[VersionStatus], now: i64, widths: &mut Vec<usize>) -> String {
+/// The rows of a table below each other, with its head when `widths` is empty; a later part keeps the widths. They are
+/// shortened to fit a line of `columns`.
+pub(super) fn table(versions: &[VersionStatus], now: i64, widths: &mut Vec<usize>, columns: Option<usize>) -> String {
     let head = widths.is_empty().then(|| HEAD.map(str::to_owned));
-    let rows: Vec<[String; 7]> = head.into_iter().chain(versions.iter().map(|version| cells(version, now))).collect();
-    widths.resize(HEAD.len(), 0);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths.iter()) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
+    let rows = head.into_iter().chain(versions.iter().map(|version| cells(version, now)));
+    let rows: Vec<Vec<String>> = rows.map(|row| row.to_vec()).collect();
+    *widths = columns::widths(&rows, widths, Gap::Spaces(2), &CUT, columns);
+    columns::table(&rows, widths, Gap::Spaces(2), &CUT)
 }
 
 /// Prints what has changed, for `--watch`.
 pub(super) struct Printer {
     output: DiffOutput,
     release: Release,
+    columns: Option<usize>,
     widths: Vec<usize>,
     heading: String,
     told: BTreeMap<String, String>,
@@ -112,9 +106,9 @@ pub(super) struct Printer {
 
 impl Printer {
     /// Nothing has been printed yet.
-    pub fn new(output: DiffOutput, release: Release) -> Printer {
+    pub fn new(output: DiffOutput, release: Release, columns: Option<usize>) -> Printer {
         let (widths, heading, told, document) = (Vec::new(), String::new(), BTreeMap::new(), String::new());
-        Printer { output, release, widths, heading, told, document }
+        Printer { output, release, columns, widths, heading, told, document }
     }
 
     /// A line for each version that has changed, or the whole document where programs read it.
@@ -165,7 +159,7 @@ impl Printer {
             let _ = writeln!(out, "{name}  is gone");
         }
         if !changed.is_empty() {
-            out.push_str(&table(&changed, now(), &mut self.widths));
+            out.push_str(&table(&changed, now(), &mut self.widths, self.columns));
         }
         out
     }
