@@ -44,6 +44,8 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         ],
         &[
             "clap",
+            "clap_complete",
+            "clap_mangen",
             "anyhow",
             "regex_lite",
             "serde",

@@ -6,6 +6,7 @@ mod cluster;
 mod explain;
 #[cfg(feature = "cluster")]
 mod records;
+mod shell;
 
 use std::ffi::OsString;
 
@@ -24,6 +25,8 @@ pub(super) use cluster::{Access, Apply, Delete, DryRun, Rollback, Status};
 pub(super) use explain::{Asked, Explain, Form};
 #[cfg(feature = "cluster")]
 pub(super) use records::{Get, History, List, Record, RecordOutput, Which};
+use shell::{COMPLETIONS_EXAMPLES, MAN_EXAMPLES};
+pub(super) use shell::{Completions, Man, Shell};
 
 /// Safe progressive releases of models and services on Kubernetes from one values file
 ///
@@ -199,6 +202,14 @@ pub(super) enum Command {
                       --templates my-templates"
     )]
     Templates(Templates),
+    /// Print the script that completes r8's words in a shell
+    ///
+    /// Names of releases are completed by asking the cluster that the words typed so far name, for at most two seconds.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Print a page of the manual, or write them all
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
 }
 
 const RENDER_EXAMPLES: &str = "\

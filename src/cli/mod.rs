@@ -6,6 +6,8 @@ mod aim;
 mod apply;
 mod args;
 mod columns;
+mod complete;
+mod completions;
 #[cfg(feature = "cluster")]
 mod connect;
 #[cfg(feature = "cluster")]
@@ -26,6 +28,7 @@ mod kubeconfig;
 mod list;
 #[cfg(feature = "cluster")]
 mod live;
+mod man;
 #[cfg(feature = "cluster")]
 mod outcome;
 mod pager;
@@ -122,6 +125,13 @@ pub fn run(
 ) -> u8 {
     let mut report = Report { out: stderr, color: false, warned: 0 };
     let words: Vec<OsString> = arguments.into_iter().collect();
+    if let [_, verb, words @ ..] = words.as_slice()
+        && verb == complete::VERB
+    {
+        // A shell that does not read has no use for a message.
+        let _ = stdout.write_all(complete::answer(words, variable).as_bytes());
+        return 0;
+    }
     let mut is_paged = false;
     let printed = match args::parse(&words) {
         _ if words.len() < 2 => Ok(Done::from(welcome::TEXT.to_owned())),
@@ -175,6 +185,8 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
         Command::Schema(args) => schema::run(args, report),
         Command::Explain(args) => explain::run(args, global, world, report),
         Command::Templates(args) => templates::run(args, world, report),
+        Command::Completions(args) => Ok(completions::run(args)),
+        Command::Man(args) => man::run(args),
         Command::Diff(args) => return diff::run(args, global, world, report),
         #[cfg(feature = "cluster")]
         Command::Apply(args) => return apply::run(args, global, Verb::Own, world, report),

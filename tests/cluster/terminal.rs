@@ -1,4 +1,4 @@
-//! What commands of the cluster do on a terminal.
+//! What commands of the cluster do on a terminal, and what they offer a shell.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -104,4 +104,41 @@ async fn a_difference_on_a_terminal_goes_through_the_pager_and_keeps_its_exit_co
     let (code, shown) = Session::start(command.env("PAGER", &pager).arg("--no-pager"), 80).end();
     assert_eq!((code, shown), (Some(3), told(&piped) + &recorded));
     assert!(!record.exists());
+}
+
+/// What r8 offers behind words, with what it says of each.
+fn offered(cluster: &Cluster, words: &[&str]) -> Vec<(String, String)> {
+    let output = cluster.r8().args(["__complete", "fish", "r8"]).args(words).output().unwrap();
+    assert_eq!(told(&output), "");
+    let pair = |line: &str| {
+        let (value, help) = line.split_once('\t').unwrap();
+        (value.to_owned(), help.to_owned())
+    };
+    printed(&output).lines().map(pair).collect()
+}
+
+#[tokio::test]
+async fn releases_and_their_revisions_are_offered_to_a_shell() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("offered", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &[], &values("deployment"));
+    apply(cluster, &namespace, &["--set", "application.versions[1].image=shop:3"], &values("deployment"));
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(value, help)| ((*value).to_owned(), (*help).to_owned())).collect()
+    };
+    let shop = pairs(&[("shop", "deployed")]);
+    for words in [&["status"][..], &["diff"], &["get", "values"], &["history", "--max", "3"], &["upgrade", "--install"]]
+    {
+        let words = [&["-n", &namespace.name], words].concat();
+        assert_eq!(offered(cluster, &[&words[..], &[""]].concat()), shop, "{words:?}");
+        assert_eq!(offered(cluster, &[&words[..], &["sh"]].concat()), shop, "{words:?}");
+        assert_eq!(offered(cluster, &[&words[..], &["x"]].concat()), [], "{words:?}");
+    }
+    // The namespace may stand behind the command, too.
+    assert_eq!(offered(cluster, &["status", "-n", &namespace.name, "sh"]), shop);
+    let revisions = pairs(&[("2", "deployed"), ("1", "superseded")]);
+    assert_eq!(offered(cluster, &["rollback", "-n", &namespace.name, "shop", ""]), revisions);
+    assert_eq!(offered(cluster, &["get", "all", "shop", "-n", &namespace.name, "--revision", ""]), revisions);
+    // No cluster is asked for these.
+    assert_eq!(offered(cluster, &["render", "-n", &namespace.name, "sh"]), []);
 }

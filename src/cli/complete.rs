@@ -1,0 +1,192 @@
+//! What can follow the words that have been typed, for the scripts of `completions`.
+//!
+//! They call `r8 __complete SHELL WORD…`: the words up to the cursor, of which the last is the one to complete. The answer
+//! has a line for each candidate, and behind a tab what it is. Whatever goes wrong, there are none.
+
+#[cfg(feature = "cluster")]
+mod records;
+mod values;
+
+use std::ffi::{OsStr, OsString};
+use std::sync::{Arc, Mutex};
+
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueHint};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, complete};
+
+use super::args::{Arguments, Global};
+use super::helm;
+
+/// The word that asks.
+pub(super) const VERB: &str = "__complete";
+
+/// The commands whose NAME is that of a release which is there.
+const OF_A_RELEASE: [&str; 10] =
+    ["diff", "apply", "upgrade", "rollback", "status", "delete", "history", "values", "manifest", "all"];
+
+/// What only the cluster can tell, and the beginning that was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    Releases(String),
+    Revisions(String),
+}
+
+/// The candidates for these words: the shell's name and what has been typed, the program's name first.
+pub(super) fn answer(words: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let Some((shell, typed)) = words.split_first() else { return String::new() };
+    let (typed, cut) = match shell.to_str() {
+        Some("bash") => glued(typed),
+        Some("powershell") => (unmarked(typed), 0),
+        _ => (typed.to_vec(), 0),
+    };
+    let Some((current, before)) = typed.split_last().filter(|(_, before)| !before.is_empty()) else {
+        return String::new();
+    };
+    let said = Said::read(before);
+    let asked = Arc::new(Mutex::new(None));
+    let command = helm::accept(Arguments::command(), &typed);
+    let mut command = knowing(command, said.templates.as_deref(), &asked);
+    let folder = std::env::current_dir().ok();
+    let found = complete(&mut command, typed.clone(), before.len(), folder.as_deref()).unwrap_or_default();
+    let asked = asked.lock().ok().and_then(|mut asked| asked.take());
+    let mut all = asked.map(|asked| known(&asked, &said, variable)).unwrap_or_default();
+    all.extend(found.into_iter().filter(|candidate| !(candidate.is_hide_set() && candidate.get_id().is_some())));
+    // Flags are offered to a word that begins as one, or where there is nothing else.
+    if current.is_empty() && all.iter().any(|candidate| !is_flag(candidate)) {
+        all.retain(|candidate| !is_flag(candidate));
+    }
+    all.iter().filter_map(|candidate| line(candidate, cut, shell != "bash")).collect()
+}
+
+fn is_flag(candidate: &CompletionCandidate) -> bool {
+    candidate.get_id().is_some_and(|id| id.starts_with("arg::"))
+}
+
+/// A candidate as the scripts read it; `cut` is how much of it bash has already.
+fn line(candidate: &CompletionCandidate, cut: usize, with_help: bool) -> Option<String> {
+    let value = candidate.get_value().to_str()?.get(cut..)?;
+    if value.contains(['\n', '\t']) {
+        return None;
+    }
+    let help = candidate.get_help().map(|help| help.to_string()).unwrap_or_default();
+    Some(match help.lines().next().filter(|_| with_help) {
+        Some(help) => format!("{value}\t{help}\n"),
+        None => format!("{value}\n"),
+    })
+}
+
+/// The words as they were typed, which bash breaks at `=` and `:`; and how much of the last one bash does not replace.
+fn glued(words: &[OsString]) -> (Vec<OsString>, usize) {
+    let mut whole: Vec<OsString> = Vec::new();
+    let is_sign = |word: &OsStr| !word.is_empty() && word.as_encoded_bytes().iter().all(|byte| b"=:".contains(byte));
+    let mut open = false;
+    for word in words {
+        match whole.last_mut().filter(|_| open || is_sign(word)) {
+            Some(last) => last.push(word),
+            None => whole.push(word.clone()),
+        }
+        open = is_sign(word);
+    }
+    let last = whole.last().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    let kept = words.last().map_or(0, |word| word.len());
+    (whole, last.len().saturating_sub(kept))
+}
+
+/// The words of PowerShell, whose older versions do not pass on one that is empty: the last has a sign before it.
+fn unmarked(words: &[OsString]) -> Vec<OsString> {
+    let mut words = words.to_vec();
+    if let Some(last) = words.last_mut()
+        && let Some(text) = last.to_str().and_then(|text| text.strip_prefix('='))
+    {
+        *last = text.to_owned().into();
+    }
+    words
+}
+
+/// What the words before the one to complete say.
+struct Said {
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only the way to a cluster is read from it"))]
+    global: Option<Global>,
+    /// The release that is named.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only its revisions are asked for"))]
+    name: Option<String>,
+    /// The folder of the user's templates.
+    templates: Option<String>,
+}
+
+impl Said {
+    fn read(words: &[OsString]) -> Said {
+        let command = helm::accept(Arguments::command(), words).ignore_errors(true);
+        let Ok(matches) = command.try_get_matches_from(words) else {
+            return Said { global: None, name: None, templates: None };
+        };
+        let global = Global::from_arg_matches(&matches).ok();
+        let mut last = &matches;
+        while let Some((_, below)) = last.subcommand() {
+            last = below;
+        }
+        Said { global, name: text(last, "name"), templates: text(last, "templates") }
+    }
+}
+
+fn text(matches: &ArgMatches, id: &str) -> Option<String> {
+    matches.try_get_one::<String>(id).ok().flatten().cloned()
+}
+
+/// The command whose arguments know what can be their values.
+fn knowing(command: Command, templates: Option<&str>, asked: &Arc<Mutex<Option<Asked>>>) -> Command {
+    let is_of_a_release = OF_A_RELEASE.contains(&command.get_name());
+    command
+        .mut_args(|argument| {
+            let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+            match (argument.get_id().as_str(), value.as_deref()) {
+                ("name", _) if is_of_a_release => cluster(argument, Asked::Releases, asked),
+                ("revision", _) => cluster(argument, Asked::Revisions, asked),
+                ("place", _) => {
+                    let templates = templates.map(str::to_owned);
+                    argument.add(ArgValueCandidates::new(move || values::places(templates.as_deref())))
+                }
+                ("set" | "set_string" | "set_literal", _) => {
+                    let templates = templates.map(str::to_owned);
+                    let keys = move |current: &OsStr| values::assignments(current, templates.as_deref());
+                    argument.value_delimiter(',').add(ArgValueCompleter::new(keys))
+                }
+                ("set_file", _) => argument.value_delimiter(',').add(ArgValueCompleter::new(values::file)),
+                ("files", _) => {
+                    argument.value_delimiter(',').add(ArgValueCompleter::new(PathCompleter::file().stdio()))
+                }
+                ("releases", _) => argument.add(ArgValueCompleter::new(PathCompleter::file().stdio())),
+                (_, Some("FILE")) => argument.value_hint(ValueHint::FilePath),
+                (_, Some("DIR")) => argument.value_hint(ValueHint::DirPath),
+                _ => argument,
+            }
+        })
+        .mut_subcommands(|command| knowing(command, templates, asked))
+}
+
+/// An argument whose values the cluster tells: that it was met is noted, and asked about at the end.
+fn cluster(argument: Arg, ask: fn(String) -> Asked, asked: &Arc<Mutex<Option<Asked>>>) -> Arg {
+    let asked = Arc::clone(asked);
+    argument.add(ArgValueCompleter::new(move |current: &OsStr| {
+        if let (Ok(mut asked), Some(current)) = (asked.lock(), current.to_str()) {
+            *asked = Some(ask(current.to_owned()));
+        }
+        Vec::new()
+    }))
+}
+
+#[cfg(feature = "cluster")]
+fn known(asked: &Asked, said: &Said, variable: &dyn Fn(&str) -> Option<String>) -> Vec<CompletionCandidate> {
+    let Some(global) = &said.global else { return Vec::new() };
+    let (begun, found) = match asked {
+        Asked::Releases(begun) => (begun, records::releases(global, variable)),
+        Asked::Revisions(begun) => (begun, records::revisions(said.name.as_deref(), global, variable)),
+    };
+    let begins = |(value, _): &(String, String)| value.starts_with(begun.as_str());
+    let candidate = |(value, help): (String, String)| CompletionCandidate::new(value).help(Some(help.into()));
+    found.into_iter().filter(begins).map(candidate).collect()
+}
+
+#[cfg(not(feature = "cluster"))]
+fn known(_: &Asked, _: &Said, _: &dyn Fn(&str) -> Option<String>) -> Vec<CompletionCandidate> {
+    Vec::new()
+}
