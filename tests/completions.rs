@@ -12,7 +12,7 @@ use here::skipped;
 use pty::Session;
 
 /// What is typed, and what its last word becomes.
-const CASES: [(&str, &str); 21] = [
+const CASES: [(&str, &str); 22] = [
     ("r8 comp", "completions"),
     ("r8 completions fi", "fish"),
     ("r8 templat", "templates"),
@@ -26,6 +26,7 @@ const CASES: [(&str, &str); 21] = [
     ("r8 render -f val", "values.yaml"),
     ("r8 render -f base.yaml,val", "base.yaml,values.yaml"),
     ("r8 render --values=val", "--values=values.yaml"),
+    ("r8 diff --against base.yaml,val", "base.yaml,values.yaml"),
     ("r8 render -f od", "odd name.yaml"),
     ("r8 render --templates my-t", "my-templates/"),
     ("r8 render --set application.po", "application.port="),

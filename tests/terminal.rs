@@ -111,6 +111,18 @@ fn a_result_to_be_read_goes_through_the_pager_whole() {
 }
 
 #[test]
+fn a_difference_without_a_cluster_is_paged_and_keeps_its_exit_code() {
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/tutorial/initial.yaml");
+    let arguments = ["diff", "--against", old, "-f", VALUES, "--exit-code"];
+    let (printed, told) = in_pipes(&arguments, &[]);
+    let recorder = Recorder::new();
+    let variables = [("PAGER", recorder.program().to_str().unwrap().to_owned()), ("NO_COLOR", "1".to_owned())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(on_terminal(&arguments, &variables, 80), (Some(3), told + "recorded FRX\n"));
+    assert_eq!(recorder.recorded(), Some(printed));
+}
+
+#[test]
 fn options_of_less_are_the_users_where_he_has_some() {
     let recorder = Recorder::new();
     let (_, shown) = on_terminal(&LONG, &[("PAGER", recorder.program().to_str().unwrap()), ("LESS", "-S")], 80);

@@ -151,7 +151,7 @@ fn knowing(command: Command, templates: Option<&str>, asked: &Arc<Mutex<Option<A
                     argument.value_delimiter(',').add(ArgValueCompleter::new(keys))
                 }
                 ("set_file", _) => argument.value_delimiter(',').add(ArgValueCompleter::new(values::file)),
-                ("files", _) => {
+                ("files" | "against", _) => {
                     argument.value_delimiter(',').add(ArgValueCompleter::new(PathCompleter::file().stdio()))
                 }
                 ("releases", _) => argument.add(ArgValueCompleter::new(PathCompleter::file().stdio())),
