@@ -66,7 +66,7 @@ fn printed(
     let text = if show.json {
         format!("{:#}\n", secret::masked(document::document(plan, release)))
     } else {
-        text::text(plan, show.unified, world.color)?
+        secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned()
     };
     let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
     Ok(Done { text, code })

@@ -4,9 +4,11 @@
 
 mod address;
 mod key;
+mod object;
 
 pub(super) use address::without_passwords;
 pub(super) use key::sounds_secret;
+pub(super) use object::hidden;
 
 use serde_json::Value;
 
@@ -19,6 +21,14 @@ pub(super) const HIDDEN: &str = "•••••";
 ///
 /// `lines` are those of the whole text, so that a line below such a key is known, too.
 pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
+    match of_key(lines, index) {
+        Some(count) => Some(count.min(lines.get(index).and_then(|line| of_address(line)).unwrap_or(count))),
+        None => of_address(lines.get(index)?),
+    }
+}
+
+/// As [`visible`], by the keys alone.
+fn of_key(lines: &[&str], index: usize) -> Option<usize> {
     let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
     if let Some(start) = explicit_value(line)
         && has_explicit_secret(lines, index)
@@ -28,7 +38,7 @@ pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
     if below_secret(lines, index) || behind_secret(lines, index) || beside_secret(lines, index) {
         return Some(value_start(line));
     }
-    visible_alone(line)
+    before_secret(line)
 }
 
 /// An argument or a message that repeats one, without what stands behind a key that sounds like a secret.
@@ -82,21 +92,27 @@ fn collect(node: &Node, origin: Origin, texts: &mut Vec<String>) {
 
 /// How much of a line may be shown, judged by the line alone.
 fn visible_alone(line: &str) -> Option<usize> {
-    let of_key = before_secret(line);
-    // From where the word with the address begins, its quote included.
-    let of_address = address::user(line).map(|(start, _)| {
-        let before = line.get(..start).unwrap_or_default();
-        let word = before.trim_end_matches(|c: char| !c.is_whitespace() && !matches!(c, '=' | ',' | '[' | '{' | '('));
-        word.chars().count()
-    });
-    of_key.into_iter().chain(of_address).min()
+    before_secret(line).into_iter().chain(of_address(line)).min()
+}
+
+/// How much of a line stands before an address with a secret: from where its word begins, its quote included.
+fn of_address(line: &str) -> Option<usize> {
+    let (start, _) = address::secret(line)?;
+    let before = line.get(..start).unwrap_or_default();
+    let word = before.trim_end_matches(|c: char| !c.is_whitespace() && !matches!(c, '=' | ',' | '[' | '{' | '('));
+    Some(word.chars().count())
 }
 
 /// How much of a line stands before the value of a key that sounds like a secret.
 fn before_secret(line: &str) -> Option<usize> {
+    of_pairs(line).or_else(|| without_colon(line))
+}
+
+/// As [`before_secret`], where a `:` or `=` ends the key.
+fn of_pairs(line: &str) -> Option<usize> {
     let names_secret = pairs(line).any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
     let secret = |pair: &Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
-    let Some(pair) = pairs(line).find(secret) else { return without_colon(line) };
+    let pair = pairs(line).find(secret)?;
     let hidden = line.get(pair.start..)?;
     let blanks = hidden.len() - hidden.trim_start().len();
     (!hidden.trim().is_empty()).then(|| line.get(..pair.start + blanks).unwrap_or_default().chars().count())

@@ -257,3 +257,43 @@ async fn values_and_records_are_compared_as_what_is_live_is() {
         assert_eq!((output.status.code(), told.contains(want)), (Some(1), true), "{told}");
     }
 }
+
+#[tokio::test]
+async fn no_form_of_a_diff_shows_a_secret_and_each_shows_that_it_changes() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("masked", &[]).await;
+    let with = |secret: &str| {
+        let spec = json!({"predictor": {"model": {
+            "modelFormat": {"name": "sklearn"}, "storageUri": format!("https://me:{secret}@host/model?token={secret}"),
+            "env": [{"name": "AWS_SECRET_ACCESS_KEY", "value": secret}],
+        }}});
+        json!({"environment": "kserve-standard", "application": {"strategy": "none", "metadata": {"name": "shop"},
+               "versions": [{"inferenceServiceSpecification": {"spec": spec}}]}})
+        .to_string()
+    };
+    let (old, new) = ("hunter2", "correct-horse");
+    apply(cluster, &namespace, &with(old)).await;
+    for form in ["text", "json"] {
+        let printed = diff(cluster, &namespace, &["-o", form], &with(new));
+        assert!(!printed.contains(old) && !printed.contains(new), "{printed}");
+        for side in ["before", "after"] {
+            let size = if side == "before" { old.len() } else { new.len() };
+            assert!(printed.contains(&format!("(hidden, {size} characters, {side})")), "{printed}");
+            assert!(printed.contains(&format!("https://•••••@host/model?token=••••• (hidden, {side})")), "{printed}");
+        }
+    }
+    // What is new is shown whole, and what `kubectl apply` notes has it once more.
+    let other = cluster.namespace("masked", &[]).await;
+    let created = diff(cluster, &other, &[], &with(new));
+    assert!(created.contains("+        value: (hidden, 13 characters)\n") && !created.contains(new), "{created}");
+    let rendered = r8(cluster, &other.name, &["render", "-o", "json"], &with(old));
+    let list: Value = serde_json::from_slice(&rendered.stdout).unwrap();
+    assert!(list.to_string().contains(old), "what is rendered is for kubectl");
+    for item in list["items"].as_array().unwrap() {
+        other.apply_client_side(item).await;
+    }
+    for form in ["text", "json"] {
+        let taken = diff(cluster, &other, &["--take-ownership", "-U", "50", "-o", form], &with(new));
+        assert!(!taken.contains(old) && !taken.contains(new), "{taken}");
+    }
+}

@@ -343,3 +343,23 @@ async fn nothing_is_written() {
     }
     assert!(proxy.requests().iter().all(|request| request.method == "GET"));
 }
+
+#[tokio::test]
+async fn where_a_model_lies_is_shown_without_the_credentials_of_its_address() {
+    let Some(cluster) = control_plane() else { return };
+    let address = "https://user:s3cr3t@host/model?token=abcd1234";
+    let values = values(MODELS).replace("s3://models/1", address);
+    let namespace = loading(cluster, "address", &values).await;
+    let output = r8(&mut cluster.r8(), &namespace, &["status", "shop"]);
+    let expected = "shop-0 | 30 | – | no | no: it has no status yet | https://•••••@host/model?token=•••••";
+    assert_eq!(rows(&printed(&output))[1], expected);
+    let json = r8(&mut cluster.r8(), &namespace, &["status", "shop", "-o", "json"]);
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(document["versions"][0]["model"], "https://•••••@host/model?token=•••••");
+    let mut child = begin(&mut cluster.r8(), &namespace, &["status", "shop", "--watch"]);
+    let lines = lines(child.stdout.take().unwrap());
+    let shown = line(&lines, |line| line.starts_with("shop-0 "));
+    assert!(shown.ends_with("  https://•••••@host/model?token=•••••"), "{shown}");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

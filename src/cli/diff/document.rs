@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::text::{matched, steps, word};
 use crate::cli::{secret, wanted};
-use crate::diff::Field;
 use crate::plan::{Action, Mode, Owner, Plan, Refusal, Release, story, surprises};
 use crate::route::Share;
 
@@ -14,17 +13,9 @@ pub(super) fn document(plan: &Plan, release: &Release) -> Value {
         .changes
         .iter()
         .map(|change| {
-            let fields = change.pair.fields().into_iter();
             let fields: Vec<Value> = if change.action == Action::Update {
-                let shown = |field: &Field, value: &Option<Value>| match value {
-                    Some(_) if secret::sounds_secret(&field.path) => Some(Value::from(secret::HIDDEN)),
-                    value => value.clone(),
-                };
-                let one = |field: Field| {
-                    let (old, new) = (shown(&field, &field.before), shown(&field, &field.after));
-                    json!({"path": field.path, "old": old, "new": new})
-                };
-                fields.map(one).collect()
+                let fields = secret::hidden(&change.pair).fields().into_iter();
+                fields.map(|field| json!({"path": field.path, "old": field.before, "new": field.after})).collect()
             } else {
                 Vec::new()
             };
@@ -50,7 +41,7 @@ pub(super) fn document(plan: &Plan, release: &Release) -> Value {
         .collect();
     let matches: Vec<Value> = matched(plan)
         .into_iter()
-        .map(|(requests, versions)| json!({"requests": requests, "versions": versions}))
+        .map(|(requests, versions)| json!({"requests": secret::shown(&requests), "versions": versions}))
         .collect();
     let story: Vec<Value> =
         story(plan).into_iter().map(|note| json!({"step": note.step + 1, "text": note.text})).collect();

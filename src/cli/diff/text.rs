@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::cli::failure::Failure;
-use crate::cli::wanted;
+use crate::cli::{secret, wanted};
 use crate::diff::Side;
 use crate::manifest::ObjectKey;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
@@ -80,7 +80,7 @@ fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<S
             writeln!(out, "~ {text} and is taken")
         };
     }
-    let lines = change.pair.lines(context).map_err(|error| Failure::Bug(error.to_string()))?;
+    let lines = secret::hidden(&change.pair).lines(context).map_err(|error| Failure::Bug(error.to_string()))?;
     for line in lines {
         let (sign, paint) = match line.side {
             Side::Both => (" ", ""),
@@ -118,7 +118,7 @@ pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
 /// What the matches of the route send where, before and after.
 fn matches(plan: &Plan) -> String {
     let words = matched(plan).into_iter();
-    words.map(|(requests, moves)| format!("{requests}  {moves}\n")).collect()
+    words.map(|(requests, moves)| format!("{}  {moves}\n", secret::shown(&requests))).collect()
 }
 
 /// The requests that a match names, in words, each with the versions that answer them: before and after where they differ.

@@ -1,22 +1,39 @@
-//! Addresses with a name and a password.
+//! Addresses with a name and a password, or with a parameter that is a secret.
 
 use std::borrow::Cow;
 
-use super::HIDDEN;
+use super::{HIDDEN, sounds_secret};
 
-/// A message without the names and passwords in its addresses.
+/// Names of parameters that are a secret, beside those that sound like one.
+const PARAMETERS: [&str; 6] = ["auth", "code", "jwt", "key", "sig", "signature"];
+
+/// A message without the names, passwords and secret parameters in its addresses.
 pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
-    let (mut text, mut rest) = (String::new(), message);
-    while let Some((start, end)) = user(rest) {
-        text.push_str(rest.get(..start).unwrap_or_default());
-        text.push_str(HIDDEN);
-        rest = rest.get(end..).unwrap_or_default();
+    match split(message) {
+        (_, hidden) if hidden.is_empty() => Cow::Borrowed(message),
+        (shown, _) => Cow::Owned(shown),
     }
-    if text.is_empty() { Cow::Borrowed(message) } else { Cow::Owned(text + rest) }
 }
 
-/// Where in a text the name and password of its first address with one are, in bytes: `https://NAME:PASSWORD@HOST`.
-pub(super) fn user(text: &str) -> Option<(usize, usize)> {
+/// What may be shown of a text, and what is hidden of its addresses.
+pub(super) fn split(text: &str) -> (String, Vec<String>) {
+    let (mut shown, mut hidden, mut rest) = (String::new(), Vec::new(), text);
+    while let Some((start, end)) = secret(rest) {
+        shown.push_str(rest.get(..start).unwrap_or_default());
+        shown.push_str(HIDDEN);
+        hidden.extend(rest.get(start..end).map(str::to_owned));
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    (shown + rest, hidden)
+}
+
+/// Where in a text the first secret of an address is, in bytes.
+pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
+    user(text).into_iter().chain(parameter(text)).min()
+}
+
+/// Where the name and password of the first address with one are: `https://NAME:PASSWORD@HOST`.
+fn user(text: &str) -> Option<(usize, usize)> {
     text.match_indices("://").find_map(|(at, _)| {
         let start = at + 3;
         let rest = text.get(start..)?;
@@ -26,7 +43,23 @@ pub(super) fn user(text: &str) -> Option<(usize, usize)> {
         // A lone name is a token for a web server, and a mere name for others: `ssh://git@host`.
         let before = text.get(..at)?;
         let secret = user.contains(':') || before.ends_with("http") || before.ends_with("https");
-        secret.then_some((start, start + user.len()))
+        (secret && user != HIDDEN).then_some((start, start + user.len()))
+    })
+}
+
+/// Where the value of the first parameter that is a secret is: `?token=VALUE`.
+fn parameter(text: &str) -> Option<(usize, usize)> {
+    text.match_indices(['?', '&', '#']).find_map(|(at, _)| {
+        let rest = text.get(at + 1..)?;
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '?' | '&' | '#' | ';' | '"' | '\'' | '`' | '\\' | '<' | '>');
+        let pair = rest.get(..rest.find(ends).unwrap_or(rest.len()))?;
+        let (name, value) = pair.split_once('=')?;
+        let name = name.strip_prefix("amp;").unwrap_or(name);
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let secret = sounds_secret(name) || plain.ends_with("signature") || PARAMETERS.contains(&plain.as_str());
+        let start = at + 1 + pair.len() - value.len();
+        (secret && !value.is_empty() && value != HIDDEN).then_some((start, start + value.len()))
     })
 }
 
@@ -38,5 +71,22 @@ mod tests {
     fn a_message_shows_no_password_of_an_address() {
         let text = "`https://a:b@c/d` and \"https://e@f\", not ssh://g@h";
         assert_eq!(without_passwords(text), "`https://•••••@c/d` and \"https://•••••@f\", not ssh://g@h");
+    }
+
+    #[test]
+    fn a_message_shows_no_parameter_that_is_a_secret() {
+        for (text, want) in [
+            ("https://h/m?token=abcd1234", "https://h/m?token=•••••"),
+            ("`https://h/m?v=1&access_token=a&x=2`", "`https://h/m?v=1&access_token=•••••&x=2`"),
+            (
+                "https://a:b@h/m?X-Amz-Credential=a%2F&X-Amz-Signature=b",
+                "https://•••••@h/m?X-Amz-Credential=•••••&X-Amz-Signature=•••••",
+            ),
+            ("https://h/m?sv=1&sig=a%3D#frag", "https://h/m?sv=1&sig=•••••#frag"),
+            ("https://h/m?max_tokens=5&keys=3&token=", "https://h/m?max_tokens=5&keys=3&token="),
+            ("is it so? token = a", "is it so? token = a"),
+        ] {
+            assert_eq!(without_passwords(text), want);
+        }
     }
 }

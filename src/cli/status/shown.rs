@@ -35,7 +35,8 @@ pub(super) fn revision(last: &Revision) -> String {
         None => format!(" {time}"),
     });
     let (number, info) = (last.number, &last.info);
-    format!("revision: {number}, {}{since} with {}: {}\n", info.status, last.chart_label(), info.description)
+    let description = secret::without_passwords(&info.description);
+    format!("revision: {number}, {}{since} with {}: {description}\n", info.status, last.chart_label())
 }
 
 /// Who writes the route.
@@ -50,7 +51,7 @@ pub(super) fn heading(status: &Status) -> String {
             };
             let mut line = format!("route: {key}, written by {writer}\n");
             if let Some(why) = not_in_force {
-                let _ = writeln!(line, "not in force: {why}");
+                let _ = writeln!(line, "not in force: {}", secret::without_passwords(why));
             }
             line
         }
@@ -81,6 +82,7 @@ fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
         or_none(age),
         or_none(version.model.clone()),
     ]
+    .map(|cell| secret::without_passwords(&cell).into_owned())
 }
 
 /// The rows of a table below each other, with its head when `widths` is empty; a later part keeps the widths. They are
