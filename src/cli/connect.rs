@@ -26,6 +26,10 @@ pub(super) fn access(global: &Global, variable: &dyn Fn(&str) -> Option<String>)
         context: global.kube_context.clone().or_else(|| variable("HELM_KUBECONTEXT")),
         server: args.kube_apiserver.clone().or_else(|| variable("HELM_KUBEAPISERVER")),
         ca_file: args.kube_ca_file.clone().or_else(|| variable("HELM_KUBECAFILE")),
+        server_name: args.kube_tls_server_name.clone().or_else(|| variable("HELM_KUBETLS_SERVER_NAME")),
+        insecure: args.kube_insecure_skip_tls_verify.unwrap_or_else(|| {
+            variable("HELM_KUBEINSECURE_SKIP_TLS_VERIFY").is_some_and(|text| switch(&text) == Ok(true))
+        }),
         token: args.kube_token.clone().or_else(|| variable("HELM_KUBETOKEN")),
         user: args.kube_as_user.clone().or_else(|| variable("HELM_KUBEASUSER")),
         groups: if args.kube_as_group.is_empty() { groups().unwrap_or_default() } else { args.kube_as_group.clone() },
@@ -92,7 +96,7 @@ pub(super) fn failure(error: &ClusterError) -> Failure {
     let fault = Fault { message: error.to_string(), place: None, hint: error.hint() };
     match error {
         // As where the context is only asked for its namespace.
-        ClusterError::Context { .. } => Failure::Input(vec![fault]),
+        ClusterError::Context { .. } | ClusterError::Kubeconfig { .. } => Failure::Input(vec![fault]),
         error if error.is_refusal() => Failure::Refused(vec![fault]),
         _ => Failure::Cluster(fault),
     }
@@ -105,6 +109,15 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
     let (mut rest, mut total) = (text, 0.0);
+/// Reads what Go takes for true or false.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write `true` or `false`".into()),
+    }
+}
+
     if rest.is_empty() {
         return Err(wrong());
     }

@@ -54,7 +54,8 @@ pub(super) fn run(
     let ended = runtime.block_on(async {
         let stop = connect::stop();
         let deadline = start + args.timeout + args.drain + GRACE;
-        let cluster = Cluster::connect(&access, &say, deadline, &stop).await?;
+        let connecting = Cluster::connect(&access, &say, deadline, &stop);
+        let cluster = connect::unless(&stop, connecting).await.ok_or(Missed::Interrupted)??;
         let records = cluster.records(driver);
         let take = if args.take_lock { Take::AtOnce } else { Take::WhenStale };
         // Who only looks does not ask who is at work.

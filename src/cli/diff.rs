@@ -42,6 +42,11 @@ pub(super) fn run(
     Err(Failure::usage("this r8 is built without the cluster", "say what to compare with: `--against FILE`"))
 }
 
+/// Whether a cluster is asked: not for a difference to texts.
+pub(super) fn asks(args: &args::Diff) -> bool {
+    args.against.is_empty() || args.against.iter().any(|named| against::is_release(named))
+}
+
 /// How the difference is shown.
 pub(super) struct Show {
     /// Lines around each change.

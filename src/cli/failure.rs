@@ -27,6 +27,9 @@ pub(super) enum Failure {
     Bug(String),
     /// Several releases, some of them invalid; everything has been reported. The worst of their exit codes.
     Reported(u8),
+    /// The user has stopped a command that writes nothing, or has not yet.
+    #[cfg(feature = "cluster")]
+    Interrupted,
     /// The operating system refuses something.
     System(anyhow::Error),
 }
@@ -78,6 +81,8 @@ impl Failure {
             Failure::Cluster(_) => 1,
             #[cfg(feature = "cluster")]
             Failure::Refused(_) => 5,
+            #[cfg(feature = "cluster")]
+            Failure::Interrupted => 130,
             Failure::Reported(code) => *code,
             Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) => 2,
         }

@@ -22,7 +22,7 @@ pub(super) fn release(name: &str, global: &Global, world: &World<'_>) -> Result<
         Failure::Input(vec![Fault::new(text, None)])
     };
     let name = ReleaseName::parse(name).map_err(|why| refused("release name", name, why))?;
-    let (text, _) = namespace(global, world.variable)?;
+    let (text, _) = namespace(global, world)?;
     let namespace = Namespace::parse(&text).map_err(|why| refused("namespace", &text, why))?;
     Ok(Release { name: name.to_string(), namespace: namespace.to_string() })
 }
@@ -31,6 +31,8 @@ pub(super) fn release(name: &str, global: &Global, world: &World<'_>) -> Result<
 pub(super) enum Missed {
     /// The cluster said no, or nothing.
     Cluster(ClusterError),
+    /// The user has stopped it.
+    Interrupted,
     /// There is no such release.
     Nothing(Box<Found>),
     /// It is one of a chart that r8 does not know.
@@ -48,6 +50,7 @@ impl Missed {
     pub fn failure(self, release: &Release) -> Failure {
         match self {
             Missed::Cluster(error) => connect::failure(&error),
+            Missed::Interrupted => Failure::Interrupted,
             Missed::Nothing(found) => nothing(&found, release),
             Missed::Foreign(chart) => super::aim::refused(release, &chart),
         }

@@ -145,6 +145,7 @@ pub fn run(
                 stdin,
                 out: &mut *stdout,
                 variable,
+                asks: asks(&arguments.command),
                 color,
                 live: terminals.stderr && can,
                 columns: columns.filter(|_| terminals.stdout),
@@ -172,6 +173,18 @@ pub fn run(
             report.failure(&failure);
             failure.code()
         }
+    }
+}
+
+/// Whether a command asks a cluster.
+fn asks(command: &Command) -> bool {
+    match command {
+        Command::Render(_) | Command::Template(_) | Command::Validate(_) | Command::Lint(_) | Command::Templates(_) => {
+            false
+        }
+        Command::Diff(args) => diff::asks(args),
+        #[cfg(feature = "cluster")]
+        _ => true,
     }
 }
 

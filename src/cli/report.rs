@@ -51,6 +51,8 @@ impl Report<'_> {
             Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
             #[cfg(feature = "cluster")]
             Failure::Refused(faults) => self.all(faults.iter().map(of_fault).collect()),
+            #[cfg(feature = "cluster")]
+            Failure::Interrupted => self.message("error", "interrupted", None),
             Failure::Bug(text) => {
                 let text = secret::shown(text);
                 self.message("internal error", &format!("{text}; this is a bug in r8"), None);

@@ -23,6 +23,8 @@ pub(super) struct World<'a> {
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster go on for long"))]
     pub out: &'a mut dyn Write,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether the command asks a cluster, so that it needs more of the kubeconfig than the namespace.
+    pub asks: bool,
     /// Whether results are coloured.
     pub color: bool,
     /// Whether lines on stderr can be taken back.
@@ -103,7 +105,7 @@ pub(super) fn settle_files(
 ) -> Result<Request, Failure> {
     let catalog = catalog(args.templates.as_deref())?;
     let sources = sources::read_all(files, flag, args, world.stdin)?;
-    let (namespace, namespace_from) = namespace(global, world.variable)?;
+    let (namespace, namespace_from) = namespace(global, world)?;
     let unknown = if args.allow_unknown { Unknown::Warn } else { Unknown::Refuse };
     let identity = Identity { release, namespace };
     Ok(Request { sources, catalog, templates: args.templates.clone(), identity, namespace_from, unknown })
@@ -193,12 +195,9 @@ fn looks_like_a_template(path: &str) -> bool {
 }
 
 /// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.
-pub(super) fn namespace(
-    args: &Global,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<(String, NamespaceFrom), Failure> {
+pub(super) fn namespace(args: &Global, world: &World<'_>) -> Result<(String, NamespaceFrom), Failure> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let variable = |name: &str| given(variable(name));
+    let variable = |name: &str| given((world.variable)(name));
     if let Some(namespace) = given(args.namespace.clone()).or_else(|| variable("HELM_NAMESPACE")) {
         return Ok((namespace, NamespaceFrom::Flag));
     }
@@ -209,7 +208,10 @@ pub(super) fn namespace(
         (None, None) => variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
     };
     let flag = if kubeconfig.is_some() { "--kubeconfig" } else { "KUBECONFIG" };
-    let hint = "name the namespace with `-n`, then it is not read";
+    let hint = match world.asks {
+        true => "name another file with `--kubeconfig`, or set KUBECONFIG",
+        false => "name the namespace with `-n`, then it is not read",
+    };
     let mut texts = Vec::new();
     for path in &paths {
         // Of files that KUBECONFIG lists, those that are missing are passed over, as kubectl does.
@@ -226,6 +228,7 @@ pub(super) fn namespace(
         Ok(None) => Ok(("default".into(), NamespaceFrom::Fallback)),
         Err(KubeconfigError::UnknownContext(known)) => {
             let known = match known.as_slice() {
+                [] if world.asks => "the kubeconfig has no contexts; name another file with `--kubeconfig`".to_owned(),
                 [] => "the kubeconfig has no contexts; name the namespace with `-n`".to_owned(),
                 known => format!("choose one of {}", known.join(", ")),
             };

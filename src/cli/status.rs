@@ -64,7 +64,10 @@ pub(super) fn run(
     let ended = runtime.block_on(async {
         let (start, end) = (Instant::now(), Instant::now() + limit);
         let mut stop = connect::stop();
-        let cluster = Cluster::connect(&access, &say, end + LOOK, &stop).await?;
+        let connecting = Cluster::connect(&access, &say, start + limit.min(LOOK), &stop);
+        let connected = connect::unless(&stop, connecting).await.ok_or(Missed::Interrupted)?;
+        let mut cluster = connected?;
+        cluster.until(end + LOOK);
         let records = cluster.records(driver);
         let (watch, mut last) = join(Watch::new(&cluster, &release), last(&records, &release)).await;
         let mut watch = watch?;

@@ -12,6 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::credentials::{self, Source};
 use super::{Cluster, ClusterError, News, wire};
 
 /// How long a connection may take to be made.
@@ -30,6 +31,10 @@ pub struct Access {
     pub server: Option<String>,
     /// A file of certificates that the server's is checked with.
     pub ca_file: Option<String>,
+    /// The name that the server's certificate must have, instead of the address's.
+    pub server_name: Option<String>,
+    /// Whether the server's certificate is not checked at all.
+    pub insecure: bool,
     /// A bearer token instead of the context's credentials.
     pub token: Option<String>,
     /// The user to act as.
@@ -52,18 +57,19 @@ impl<'a> Cluster<'a> {
         deadline: Instant,
         stop: &watch::Receiver<bool>,
     ) -> Result<Cluster<'a>, ClusterError> {
-        let config = config(access).await?;
+        let mut config = config(access).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let plugin = config.auth_info.exec.as_ref().and_then(|plugin| plugin.command.clone());
-        let made = if plugin.is_some() {
-            // A plugin is a program that may take its time: who stops the command does not wait for it.
-            let making = tokio::task::spawn_blocking(move || wire::client(config));
-            making.await.unwrap_or_else(|error| Err(kube::Error::Service(error.into())))
-        } else {
-            wire::client(config)
-        };
-        let client = made.map_err(|error| ClusterError::from_connecting(&error, &server, plugin))?;
+        credentials::check_own(&config.auth_info)
+            .map_err(|cause| ClusterError::Credentials { server: server.clone(), cause })?;
+        let source = Source::take(&mut config.auth_info);
+        let made = wire::client(config, source, deadline).await;
+        let client = made.map_err(|error| ClusterError::from_connecting(&error, &server))?;
         Ok(Cluster { client, server, say, deadline, stop: stop.clone(), answered: Cell::new(false) })
+    }
+
+    /// Gives the requests from now on another end than the credentials had.
+    pub fn until(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 }
 
@@ -89,6 +95,16 @@ async fn config(access: &Access) -> Result<Config, ClusterError> {
     if let Some(path) = &access.ca_file {
         File::open(path).map_err(|error| ClusterError::Access(format!("`{path}`: {error}")))?;
         config.root_cert_file = Some(path.into());
+    }
+    if access.server_name.is_some() {
+        config.tls_server_name.clone_from(&access.server_name);
+    }
+    if access.insecure {
+        if access.ca_file.is_some() {
+            let text = "`--kube-ca-file` says what to check the server with, `--kube-insecure-skip-tls-verify` not to";
+            return Err(ClusterError::Access(text.into()));
+        }
+        config.accept_invalid_certs = true;
     }
     if let Some(token) = &access.token {
         // As with kubectl, a token given by the user wins over every credential of the context.
@@ -119,7 +135,7 @@ fn kubeconfig(files: &[PathBuf]) -> Result<Option<Kubeconfig>, ClusterError> {
             Ok(kubeconfig) => Ok(Some(kubeconfig).filter(|kubeconfig| !kubeconfig.clusters.is_empty())),
             Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(KubeconfigError::FindPath) => Ok(None),
-            Err(error) => Err(failed(&error)),
+            Err(error) => Err(ClusterError::Kubeconfig { file: "~/.kube/config".into(), why: first_line(&error) }),
         };
     }
     let mut merged = Kubeconfig::default();
@@ -130,7 +146,7 @@ fn kubeconfig(files: &[PathBuf]) -> Result<Option<Kubeconfig>, ClusterError> {
                 KubeconfigError::ReadConfig(error, _) => error.to_string(),
                 error => first_line(&error),
             };
-            ClusterError::Access(format!("`{}`: {why}", file.display()))
+            ClusterError::Kubeconfig { file: file.display().to_string(), why }
         })?;
     }
     Ok(Some(merged))

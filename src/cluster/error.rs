@@ -14,6 +14,14 @@ pub enum ClusterError {
     /// There is no usable kubeconfig.
     #[error("no way to the cluster: {0}")]
     Access(String),
+    /// A kubeconfig cannot be read, or is none.
+    #[error("the kubeconfig `{file}` cannot be read: {why}")]
+    Kubeconfig {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The context is not there, or not whole.
     #[error("{problem}")]
     Context {
@@ -133,6 +141,10 @@ impl ClusterError {
             ClusterError::Access(_) => {
                 Some("set KUBECONFIG, or name a file with `--kubeconfig` or a context with `--kube-context`".into())
             }
+            ClusterError::Kubeconfig { .. } => Some("name another file with `--kubeconfig`, or set KUBECONFIG".into()),
+            ClusterError::Context { known, .. } if known.is_empty() => {
+                Some("the kubeconfig has no contexts; name another file with `--kubeconfig`".into())
+            }
             ClusterError::Context { known, .. } => {
                 Some(format!("name one with `--kube-context`: {}", known.join(", ")))
             }
@@ -159,13 +171,12 @@ impl ClusterError {
         ClusterError::Lost { cause: Box::new(self), key: Box::new(key.clone()), done }
     }
 
-    /// What keeps a connection from being prepared: certificates, keys, the `plugin` for credentials.
-    pub(super) fn from_connecting(error: &kube::Error, server: &str, plugin: Option<String>) -> ClusterError {
-        let cause = match (chain(error).find_map(|cause| cause.downcast_ref()), plugin) {
-            (Some(error), Some(plugin)) => format!("plugin `{plugin}`: {}", credentials(error)),
-            (Some(error), None) => credentials(error),
+    /// What keeps a connection from being prepared: certificates, keys, where credentials come from.
+    pub(super) fn from_connecting(error: &kube::Error, server: &str) -> ClusterError {
+        let cause = match chain(error).find_map(|cause| cause.downcast_ref()) {
+            Some(error) => credentials(error),
             // The layers say which file, then what is wrong with it; each repeats the one below.
-            (None, _) => chain(error).nth(1).map_or_else(|| error.to_string(), ToString::to_string),
+            None => chain(error).nth(1).map_or_else(|| error.to_string(), ToString::to_string),
         };
         ClusterError::Credentials { server: server.to_owned(), cause }
     }
@@ -184,7 +195,7 @@ impl ClusterError {
                 if let Some(Late(limit)) = chain(&error).find_map(|cause| cause.downcast_ref()) {
                     return ClusterError::Slow { server, seconds: limit.as_secs_f64().round() as u64 };
                 }
-                // An exec plugin fails inside the client's layers.
+                // Credentials that are fetched anew fail inside the client's layers.
                 match chain(&error).find_map(|cause| cause.downcast_ref()) {
                     Some(error) => ClusterError::Credentials { server, cause: credentials(error) },
                     None => ClusterError::Unreachable { server, cause: innermost(&error) },
@@ -206,9 +217,14 @@ pub(super) fn chain<'a>(
     std::iter::successors(Some(error), |error| error.source())
 }
 
-/// What a plugin says, or what is wrong with it: neither its environment nor its output, which may be a token.
+/// What a provider says, or what is wrong with it: neither its environment nor its output, which may be a token.
 fn credentials(error: &AuthError) -> String {
-    let AuthError::AuthExecRun { out, .. } = error else { return innermost(error) };
+    let out = match error {
+        AuthError::AuthExecRun { out, .. } => out,
+        // What `credentials` says of a plugin or a file.
+        AuthError::AuthExec(why) => return why.clone(),
+        error => return innermost(error),
+    };
     let said = String::from_utf8_lossy(&out.stderr);
     match said.lines().find(|line| !line.trim().is_empty()) {
         Some(line) => format!("{} ({})", line.trim(), out.status),

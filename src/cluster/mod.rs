@@ -5,6 +5,7 @@ mod access;
 mod call;
 mod capabilities;
 mod causes;
+mod credentials;
 mod discovery;
 mod error;
 mod find;

@@ -1,63 +1,98 @@
 //! Below the client: credentials that are fetched anew when the server accepts them no more, and when it wants to be asked
 //! again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
-use kube::client::Body;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::client::{AuthError, Body};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::credentials::Source;
+
+/// How long before their end credentials are fetched anew.
+const EARLY: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a plugin is waited for when the time of the command is over.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The client of a configuration, and those that came after it.
 struct Wire {
     config: Config,
-    /// How many have come before, and the newest.
-    newest: Mutex<(usize, Client)>,
+    /// Where the credentials come from, where they do not stand in the configuration.
+    source: Option<Source>,
+    /// When nobody waits for a plugin any more.
+    end: Instant,
+    newest: Mutex<Newest>,
+}
+
+/// The newest client.
+#[derive(Clone)]
+struct Newest {
+    /// How many have come before.
+    turn: usize,
+    client: Client,
+    /// When its credentials are worth nothing any more; none where that is not known.
+    expires: Option<Timestamp>,
 }
 
 /// A client that fetches its credentials anew, once for a request, where the server does not accept them any more: those
 /// of a plugin, of a provider and of a file can be. A `Retry-After` is told as part of the answer's status.
-pub(super) fn client(config: Config) -> kube::Result<Client> {
+///
+/// No plugin is waited for after `end`.
+pub(super) async fn client(config: Config, source: Option<Source>, end: Instant) -> kube::Result<Client> {
     let namespace = config.default_namespace.clone();
-    let newest = Mutex::new((0, Client::try_from(config.clone())?));
-    let wire = Arc::new(Wire { config, newest });
+    let first = newest(&config, source.as_ref(), end, 0).await?;
+    let wire = Arc::new(Wire { config, source, end, newest: Mutex::new(first) });
     let service = tower::service_fn(move |request: Request<Body>| Arc::clone(&wire).send(request));
     Ok(Client::new(service, namespace))
+}
+
+async fn newest(config: &Config, source: Option<&Source>, end: Instant, turn: usize) -> kube::Result<Newest> {
+    let mut config = config.clone();
+    let mut expires = None;
+    if let Some(source) = source {
+        let wrong = |why| kube::Error::Auth(AuthError::AuthExec(why));
+        let fetched = source.fetch(&config.auth_info, end).await.map_err(wrong)?;
+        (config.auth_info, expires) = (fetched.user, fetched.expires);
+    }
+    Ok(Newest { turn, client: Client::try_from(config)?, expires })
 }
 
 impl Wire {
     async fn send(self: Arc<Wire>, request: Request<Body>) -> kube::Result<Response<Body>> {
         let again = self.can_renew().then(|| copy(&request)).flatten();
-        let (turn, client) = self.newest();
-        let answer = client.send(request).await?;
+        let mut newest = self.newest.lock().await.clone();
+        if newest.expires.is_some_and(|expires| expires - EARLY < Timestamp::now()) {
+            newest = self.renewed(newest.turn).await?;
+        }
+        let answer = newest.client.send(request).await?;
         let answer = match again {
-            Some(again) if answer.status() == StatusCode::UNAUTHORIZED => self.renewed(turn).await?.send(again).await?,
+            Some(again) if answer.status() == StatusCode::UNAUTHORIZED => {
+                self.renewed(newest.turn).await?.client.send(again).await?
+            }
             _ => answer,
         };
         told(answer).await
     }
 
     fn can_renew(&self) -> bool {
-        let user = &self.config.auth_info;
-        user.exec.is_some() || user.token_file.is_some() || user.auth_provider.is_some()
-    }
-
-    fn newest(&self) -> (usize, Client) {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.source.is_some() || self.config.auth_info.auth_provider.is_some()
     }
 
     /// A client with other credentials than that of `turn`: requests that fail at the same time share one.
-    async fn renewed(self: &Arc<Wire>, turn: usize) -> kube::Result<Client> {
-        let wire = Arc::clone(self);
-        // A plugin is a program that may take its time.
-        let renewing = tokio::task::spawn_blocking(move || {
-            let mut newest = wire.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            if newest.0 == turn {
-                *newest = (turn + 1, Client::try_from(wire.config.clone())?);
-            }
-            Ok(newest.1.clone())
-        });
-        renewing.await.unwrap_or_else(|error| Err(kube::Error::Service(error.into())))
+    async fn renewed(&self, turn: usize) -> kube::Result<Newest> {
+        let mut newest = self.newest.lock().await;
+        if newest.turn == turn {
+            // What has been begun is ended after the time of the command, too.
+            let end = self.end.max(Instant::now() + GRACE);
+            *newest = self::newest(&self.config, self.source.as_ref(), end, turn + 1).await?;
+        }
+        Ok(newest.clone())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod connect;
+mod credentials;
 mod delete;
 mod diff;
 mod explain;

@@ -197,4 +197,11 @@ pub(in crate::cli) struct Access {
     /// Certificates that the API server's is checked with [default: HELM_KUBECAFILE]
     #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "FILE")]
     pub kube_ca_file: Option<String>,
+    /// Name that the API server's certificate must have [default: HELM_KUBETLS_SERVER_NAME, that of its address]
+    #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "NAME")]
+    pub kube_tls_server_name: Option<String>,
+    /// Do not check the API server's certificate [default: HELM_KUBEINSECURE_SKIP_TLS_VERIFY]
+    #[arg(long, global = true, hide_short_help = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", value_parser = connect::switch)]
+    pub kube_insecure_skip_tls_verify: Option<bool>,
 }

@@ -93,16 +93,20 @@ pub(super) fn run(
     printed(&plan, &made.release, show, world, report)
 }
 
+/// Whether what is named is a revision, and no file.
+pub(super) fn is_release(path: &str) -> bool {
+    path == "release" || path.starts_with("release:")
+}
+
 /// What the flag names, and whether the others go with it.
 fn base(args: &args::Diff) -> Result<Base, Failure> {
     let paths = sources::listed(&args.against, "--against")?;
-    let of_release = |path: &str| path == "release" || path.starts_with("release:");
     #[cfg(feature = "cluster")]
     if args.change.reuse.which().is_some() {
         let hint = "leave one of them out; `--against release` compares with the values of the last revision";
         return Err(Failure::usage("`--against` does not go with the values of the last revision", hint));
     }
-    let Some(named) = paths.iter().find(|path| of_release(path)) else {
+    let Some(named) = paths.iter().find(|path| is_release(path)) else {
         if paths.iter().all(String::is_empty) {
             return Err(Failure::usage("`--against` names nothing", "name a file, or `-` to read stdin"));
         }
