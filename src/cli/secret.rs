@@ -8,7 +8,7 @@ mod object;
 
 pub(super) use address::without_passwords;
 pub(super) use key::sounds_secret;
-pub(super) use object::hidden;
+pub(super) use object::{hidden, hidden_values};
 
 use serde_json::Value;
 

@@ -110,13 +110,12 @@ fn advised(warnings: &[Warning]) -> Vec<(String, Option<&'static str>)> {
     advised.collect()
 }
 
-/// A refusal in words, without the values of a field that sounds like a secret.
+/// A refusal in words, without what is a secret in the values of its field.
 pub(super) fn words(refusal: &Refusal) -> String {
     let mut refusal = refusal.clone();
-    if let Refusal::Conflict { conflict, values, .. } = &mut refusal
-        && secret::sounds_secret(&conflict.field)
-    {
-        *values = None;
+    if let Refusal::Conflict { conflict, values, .. } = &mut refusal {
+        let shown = values.take().filter(|_| !secret::sounds_secret(&conflict.field));
+        *values = shown.map(|(live, wanted)| secret::hidden_values(&live, &wanted));
     }
     refusal.to_string()
 }
@@ -124,6 +123,40 @@ pub(super) fn words(refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::ObjectKey;
+    use crate::plan::Conflict;
+
+    #[test]
+    fn a_conflict_shows_no_secret_of_its_values() {
+        let refusal = |field: &str, live: &str, wanted: &str| Refusal::Conflict {
+            key: ObjectKey { group: String::new(), kind: "A".into(), namespace: "a".into(), name: "a".into() },
+            conflict: Conflict { manager: "x".into(), field: field.into() },
+            values: Some((live.into(), wanted.into())),
+        };
+        let env = |value: &str| format!(r#"[{{"name":"API_TOKEN","value":"{value}"}}]"#);
+        let start = "of A a/a is owned by `x`";
+        for (refusal, want) in [
+            (refusal(".spec.n", "1", "2"), format!("`.spec.n` {start}: it is 1 and would become 2")),
+            (refusal(".spec.password", "\"a\"", "\"b\""), format!("`.spec.password` {start}")),
+            (
+                refusal(".spec.env", &env("abc"), &env("abcd")),
+                format!(
+                    "`.spec.env` {start}: it is {} and would become {}",
+                    env("(hidden, 3 characters, before)"),
+                    env("(hidden, 4 characters, after)")
+                ),
+            ),
+            (
+                refusal(".spec.uri", "\"https://a:b@h\"", "\"https://a:c@h\""),
+                format!(
+                    "`.spec.uri` {start}: it is \"https://•••••@h (hidden, before)\" and would become \"https://•••••@h \
+                     (hidden, after)\""
+                ),
+            ),
+        ] {
+            assert_eq!(words(&refusal), want);
+        }
+    }
 
     #[test]
     fn each_advice_is_given_once_and_none_is_lost() {

@@ -17,6 +17,14 @@ pub(in crate::cli) fn hidden(pair: &Pair) -> Pair {
     Pair::new(of(before, after, "before").as_ref(), of(after, before, "after").as_ref())
 }
 
+/// Two values of a field, as JSON, whose secrets are hidden.
+pub(in crate::cli) fn hidden_values(before: &str, after: &str) -> (String, String) {
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| text.into());
+    let (before, after) = (read(before), read(after));
+    let of = |own: &Value, other, word| Side { word }.value(own, Some(other)).to_string();
+    (of(&before, &after, "before"), of(&after, &before, "after"))
+}
+
 /// One of the two states.
 struct Side {
     /// What it is called.
