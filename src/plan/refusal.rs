@@ -71,7 +71,10 @@ impl fmt::Display for Refusal {
             Refusal::Conflict { key, conflict, values } => {
                 write!(f, "`{}` of {key} is owned by `{}`", conflict.field, conflict.manager)?;
                 match values {
-                    Some((live, wanted)) => write!(f, ": it is {live} and would become {wanted}"),
+                    Some((live, wanted)) => {
+                        let (live, wanted) = cut(live, wanted);
+                        write!(f, ": it is {live} and would become {wanted}")
+                    }
                     None => Ok(()),
                 }
             }
@@ -82,6 +85,26 @@ impl fmt::Display for Refusal {
             }
         }
     }
+}
+
+/// The most characters that are shown of a value.
+const SHOWN: usize = 100;
+/// How many of them stand before the first one that differs.
+const BEFORE: usize = 20;
+
+/// Two values that differ, of long ones the part where they begin to.
+fn cut(live: &str, wanted: &str) -> (String, String) {
+    let same = live.chars().zip(wanted.chars()).take_while(|(live, wanted)| live == wanted).count();
+    let start = if same < SHOWN / 2 { 0 } else { same - BEFORE };
+    let part = |text: &str| {
+        let count = text.chars().count();
+        if count <= SHOWN {
+            return text.to_owned();
+        }
+        let (before, after) = (if start > 0 { "…" } else { "" }, if count > start + SHOWN { "…" } else { "" });
+        format!("{before}{}{after}", text.chars().skip(start).take(SHOWN).collect::<String>())
+    };
+    (part(live), part(wanted))
 }
 
 /// Owners and conflicts that stand in the way of one change.
@@ -100,4 +123,20 @@ pub(super) fn of_change(change: &Change, take_ownership: bool, force_conflicts: 
         }));
     }
     refusals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_long_values_the_part_is_shown_that_differs() {
+        assert_eq!(cut("1", "2"), ("1".into(), "2".into()));
+        let long = |change: &str| format!("{}{change}{}", "a".repeat(500), "b".repeat(500));
+        let shown = |change: &str| format!("…{}{change}{}…", "a".repeat(20), "b".repeat(79));
+        assert_eq!(cut(&long("1"), &long("2")), (shown("1"), shown("2")));
+        let ends = ("a".repeat(500) + "1", "a".repeat(500) + "22");
+        assert_eq!(cut(&ends.0, &ends.1), (format!("…{}1", "a".repeat(20)), format!("…{}22", "a".repeat(20))));
+        assert_eq!(cut(&"é".repeat(200), "ü"), ("é".repeat(100) + "…", "ü".into()));
+    }
 }

@@ -49,6 +49,25 @@ async fn a_conflict_names_manager_field_and_both_values() {
 }
 
 #[tokio::test]
+async fn of_a_routemap_that_another_owns_the_part_is_shown_that_differs() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("long", &[Ask::Ready]).await;
+    let values = |weight| values("deployment-istio", "blue-green", &[("one", 50), ("two", weight)]);
+    apply(cluster, &namespace, &[], &values(50)).with(0);
+    let routemap = namespace.get("ConfigMap", "shop-routemap").await.unwrap();
+    let edited = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shop-routemap"},
+                        "data": {"strSpec": routemap["data"]["strSpec"]}});
+    namespace.apply_as("somebody", &edited).await;
+    let ended = apply(cluster, &namespace, &[], &values(49)).with(5);
+    let text =
+        format!("error: `.data.strSpec` of ConfigMap {}/shop-routemap is owned by `somebody`: it is …", namespace.name);
+    let line = ended.stderr.lines().find(|line| line.starts_with(&text));
+    let line = line.unwrap_or_else(|| panic!("{}", ended.stderr));
+    assert!(line.contains("weight: 50") && line.contains("weight: 49"), "{line}");
+    assert!(line.chars().count() < text.chars().count() + 250, "{line}");
+}
+
+#[tokio::test]
 async fn a_live_release_loses_its_route_only_when_that_is_asked_for() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("unroute", &[Ask::Ready]).await;
