@@ -11,6 +11,7 @@ use super::work::{Ended, Order, carry_out};
 use super::{Done, aim, delete, diff, secret, wanted};
 use crate::cluster::End;
 use crate::plan::{Goal, Outcome, Plan, Release};
+use crate::spec::{label_key, label_value};
 
 /// Runs the command; gives what is to be printed on stdout, and the exit code.
 pub(super) fn run(
@@ -53,6 +54,11 @@ fn label(text: &str) -> Result<(String, Option<String>), Failure> {
     if crate::record::SYSTEM_LABELS.contains(&key) {
         let text = format!("`--labels {}`: the label `{key}` is one of the record's own", secret::shown(text));
         return Err(Failure::usage(text, "choose another key"));
+    }
+    let problem = label_key(key).map_err(|rule| ("key", key, rule));
+    if let Err((what, part, rule)) = problem.and(label_value(value).map_err(|rule| ("value", value, rule))) {
+        let text = format!("`--labels {}`: `{}` is no label {what}", secret::shown(text), secret::shown(part));
+        return Err(Failure::usage(text, format!("a label {what} has {rule}")));
     }
     Ok((key.to_owned(), Some(value.to_owned()).filter(|value| value != "null")))
 }

@@ -93,8 +93,15 @@ pub(super) async fn unless<T>(stop: &watch::Receiver<bool>, work: impl Future<Ou
 }
 
 pub(super) fn failure(error: &ClusterError) -> Failure {
-    let fault = Fault { message: error.to_string(), place: None, hint: error.hint() };
+    let message = match (error, std::error::Error::source(error)) {
+        // A record's own error says which one, its source why.
+        (ClusterError::Record(_), Some(why)) => format!("{error}: {why}"),
+        _ => error.to_string(),
+    };
+    let fault = Fault { message, place: None, hint: error.hint() };
     match error {
+        // What is to be recorded is the user's: values that are too large.
+        ClusterError::Record(error) if error.is_input() => Failure::Input(vec![fault]),
         // As where the context is only asked for its namespace.
         ClusterError::Context { .. } | ClusterError::Kubeconfig { .. } => Failure::Input(vec![fault]),
         error if error.is_refusal() => Failure::Refused(vec![fault]),
@@ -102,13 +109,6 @@ pub(super) fn failure(error: &ClusterError) -> Failure {
     }
 }
 
-/// Ten years.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
-    let (mut rest, mut total) = (text, 0.0);
 /// Reads what Go takes for true or false.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
@@ -118,6 +118,16 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
+    if text.strip_prefix('-').is_some_and(|rest| duration(rest).is_ok()) {
+        return Err("a duration is not negative".into());
+    }
+    let (mut rest, mut total) = (text, 0.0);
     if rest.is_empty() {
         return Err(wrong());
     }

@@ -87,7 +87,7 @@ pub(super) fn run(
         };
         let deletion = delete(&finding.found, &release, recorded);
         progress.with_report(|report| {
-            live::remark(&finding.found, report);
+            live::remark(&finding.found, &release, report);
             remarks(&deletion, report);
         });
         let mut run = Run {

@@ -92,7 +92,7 @@ pub(super) fn release_name(
         let chart = secret::shown(chart);
         Failure::usage(
             format!("r8 renders the Iter8 chart `release` only, found `{chart}`"),
-            "leave the chart out: `r8 render NAME -f values.yaml`",
+            "leave the chart out: `NAME -f values.yaml` is enough",
         )
     };
     match (name, chart) {

@@ -59,6 +59,16 @@ impl Missed {
 
 fn nothing(found: &Found, release: &Release) -> Failure {
     let Release { name, namespace } = release;
+    if let Some(first) = found.unowned.first() {
+        let objects = match found.unowned.len() - 1 {
+            0 => format!("{first} looks like its own and belongs to no release"),
+            more => format!("{first} and {more} more look like its own and belong to no release"),
+        };
+        let text = format!("release {name} is not there; {objects}");
+        let hint =
+            format!("what `kubectl apply` has made is taken by `r8 apply {name} -n {namespace} --take-ownership`");
+        return Failure::Cluster(Fault::new(text, Some(&hint)));
+    }
     let (seen, hint) = if found.unlisted.is_empty() {
         let others: Vec<&str> = found.releases.iter().map(|other| other.as_str()).collect();
         let hint = match others.as_slice() {
@@ -74,8 +84,12 @@ fn nothing(found: &Found, release: &Release) -> Failure {
     Failure::Cluster(Fault::new(text, Some(&hint)))
 }
 
-/// Says which kinds may not be listed, so that objects of them are not known.
-pub(super) fn remark(found: &Found, report: &mut Report<'_>) {
+/// Says that the namespace goes, and which kinds may not be listed, so that objects of them are not known.
+pub(super) fn remark(found: &Found, release: &Release, report: &mut Report<'_>) {
+    if found.is_ending {
+        let text = format!("namespace `{}` is being deleted, and all that is in it", release.namespace);
+        report.message("note", &text, None);
+    }
     if !found.unlisted.is_empty() {
         let kinds = found.unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         report.message("note", &format!("objects are unknown for {kinds}: you may not list them"), None);

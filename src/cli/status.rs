@@ -73,7 +73,8 @@ pub(super) fn run(
         let mut watch = watch?;
         let is_recorded = matches!(&last, Ok(Some(_))) && !args.wait && !args.watch;
         if watch.found().is_empty() && !is_recorded {
-            return Err(Missed::Nothing(Box::new(watch.found().clone())));
+            let unowned = cluster.unowned(&release).await;
+            return Err(Missed::Nothing(Box::new(Found { unowned, ..watch.found().clone() })));
         }
         if !args.wait && !args.watch {
             return Ok((End::Done, watch.found().clone(), last, start.elapsed()));
@@ -113,7 +114,7 @@ pub(super) fn run(
     progress.end();
     drop(runtime);
     let (ended, found, last, took) = ended.map_err(|missed| missed.failure(&release))?;
-    live::remark(&found, report);
+    live::remark(&found, &release, report);
     let last = last.unwrap_or_else(|error| {
         records::warn(&[error], report);
         None

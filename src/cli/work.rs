@@ -17,7 +17,7 @@ use super::{connect, records};
 use crate::cluster::records::{RecordsError, Take};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Ledger, News, Run, Sight};
 use crate::manifest::Manifest;
-use crate::plan::{Goal, Mode, Outcome, Plan, Release};
+use crate::plan::{Goal, Mode, Observed, Outcome, Plan, Release};
 
 /// How often what there is now is looked at once more, when somebody was quicker.
 const AGAIN: usize = 2;
@@ -94,25 +94,32 @@ pub(super) fn carry_out(
             let looked = recorded::look(&cluster, &records, looker, (release, &order.aim, goal), &progress);
             connect::unless(&stop, looked).await.ok_or(Early::Interrupted)?.map_err(Early::from)
         };
-        let mut now = look().await?;
-        if order.create_namespace && now.sight.observed.missing_namespaces.contains(&release.namespace) {
-            cluster.create_namespace(&release.namespace).await.map_err(Early::Error)?;
-            now = look().await?;
-        }
-        let untried = now.plan.changes.iter().any(|change| change.mode == Mode::Compared);
-        if !now.sight.observed.missing_namespaces.is_empty() || untried || !now.plan.refusals.is_empty() {
-            return Err(Early::Refused(Box::new((now.sight, now.plan))));
-        }
-        // All its objects may be elsewhere: then nothing has told whether it is there.
-        let here = |manifest: &Manifest| manifest.key.namespace == release.namespace;
-        if order.create_namespace && !now.sight.manifests.iter().any(here) {
-            cluster.create_namespace(&release.namespace).await.map_err(Early::Error)?;
-        }
         let unwritable = |problem| {
             let release = release.name.clone();
             Early::Error(RecordsError::Unwritable { release, problem }.into())
         };
         let make = |now: &Look| now.history.make(&now.said, &order.labels, &now.sight, &now.plan).map_err(unwritable);
+        let mut now = look().await?;
+        if order.create_namespace
+            && now.sight.observed.missing_namespaces.contains(&release.namespace)
+            && now.sight.observed.ending_namespaces.is_empty()
+        {
+            make(&now)?.pending().map_err(unwritable)?;
+            cluster.create_namespace(&release.namespace).await.map_err(Early::Error)?;
+            now = look().await?;
+        }
+        let untried = now.plan.changes.iter().any(|change| change.mode == Mode::Compared);
+        let Observed { missing_namespaces, ending_namespaces, .. } = &now.sight.observed;
+        let nowhere = !missing_namespaces.is_empty() || !ending_namespaces.is_empty();
+        if nowhere || untried || !now.plan.refusals.is_empty() {
+            return Err(Early::Refused(Box::new((now.sight, now.plan))));
+        }
+        // All its objects may be elsewhere: then nothing has told whether it is there.
+        let here = |manifest: &Manifest| manifest.key.namespace == release.namespace;
+        if order.create_namespace && !now.sight.manifests.iter().any(here) {
+            make(&now)?.pending().map_err(unwritable)?;
+            cluster.create_namespace(&release.namespace).await.map_err(Early::Error)?;
+        }
         let mut made = make(&now)?;
         let mut begun = None;
         if !now.plan.changes_nothing() || !now.history.has(&made) {
@@ -211,6 +218,11 @@ pub(super) fn carry_out(
 
 fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_>) -> Failure {
     let missing = &sight.observed.missing_namespaces;
+    if let Some(ending) = sight.observed.ending_namespaces.first() {
+        let text = format!("namespace `{ending}` is being deleted: nothing can be written there");
+        let hint = format!("when it is gone, `kubectl create namespace {ending}` makes it anew; or name another");
+        return Failure::Cluster(Fault::new(text, Some(&hint)));
+    }
     if missing.is_empty() {
         let untried = plan.changes.iter().find(|change| change.mode == Mode::Compared);
         if let Some(change) = untried {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
 
 use super::discovery::Kinds;
@@ -48,7 +50,10 @@ impl Cluster<'_> {
         let kinds = kinds?;
         let mut found = Found { knative: knative?, ..Found::default() };
         namespaces.insert(release.namespace.clone());
-        let mut unmarked = self.take(&mut found, &kinds, &namespaces, release).await?;
+        let ending = self.is_ending(&release.namespace);
+        let (taken, ending) = join(self.take(&mut found, &kinds, &namespaces, release), ending).await;
+        let mut unmarked = taken?;
+        found.is_ending = ending;
         let routemap = found.objects.iter().find(|(key, object)| is_routemap_of(key, &object["metadata"]));
         if let Some(key) = routemap.map(|(key, _)| key.clone())
             && let Reading::Is(routemap) = self.look_at(&kinds, &key).await?
@@ -93,6 +98,33 @@ impl Cluster<'_> {
         finding.found.objects.extend(others.objects);
         finding.found.unlisted.extend(others.unreadable);
         Ok(())
+    }
+
+    /// Objects in the namespace of a release that look as if they were rendered for it, and belong to no release: what
+    /// `kubectl apply` has made. What may not be listed is passed over.
+    pub async fn unowned(&self, release: &Release) -> Vec<ObjectKey> {
+        const PLACES: [(&str, &str, &str, &str); 3] = [
+            ("", "v1", "ConfigMap", "iter8.tools/kind=routemap"),
+            ("apps", "v1", "Deployment", "iter8.tools/watch=true"),
+            ("serving.kserve.io", "v1beta1", "InferenceService", "iter8.tools/watch=true"),
+        ];
+        let lists = PLACES.map(|(group, version, kind, label)| async move {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &release.namespace, &resource);
+            let params = ListParams::default().labels(label);
+            let doing = format!("list {} in {}", resource.plural, release.namespace);
+            let list = self.call(&doing, || api.list_metadata(&params)).await;
+            let items = list.map(|list| list.items).unwrap_or_default().into_iter();
+            let items = items.filter(|item| release.owner(&serde_json::json!(item)) == Owner::Nobody);
+            let names = items.filter_map(|item| item.metadata.name);
+            let own = names.filter(|name| {
+                name.strip_prefix(&release.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            });
+            let (group, kind, namespace) = (group.to_owned(), kind.to_owned(), release.namespace.clone());
+            own.map(|name| ObjectKey { group: group.clone(), kind: kind.clone(), namespace: namespace.clone(), name })
+                .collect::<Vec<_>>()
+        });
+        join_all(lists).await.concat()
     }
 
     /// Adds what names the release in these namespaces; versions and routes whole. Gives the routes that name no release.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::{DynamicObject, Status};
@@ -79,8 +80,11 @@ impl Cluster<'_> {
         let children = self.children(&kinds, namespaces.clone(), models);
         namespaces.insert(release.namespace.clone());
         let lists = self.inventory(&kinds, &namespaces, release);
-        let (objects, (lists, children)) = join(objects, join(lists, children)).await;
+        let endings = join_all(namespaces.iter().map(|namespace| self.is_ending(namespace)));
+        let (objects, ((lists, endings), children)) = join(objects, join(join(lists, endings), children)).await;
         let objects: BTreeMap<ObjectKey, Observation> = objects?.into_iter().collect();
+        let ending = namespaces.iter().zip(endings).filter(|(_, ending)| *ending).map(|(name, _)| name.clone());
+        let ending: Vec<String> = ending.collect();
         let inventory = lists?;
         let children = children?;
         let unlisted = inventory.unlisted;
@@ -98,6 +102,7 @@ impl Cluster<'_> {
             .collect();
         let observed = Observed {
             missing_namespaces: missing.into_iter().map(str::to_owned).collect(),
+            ending_namespaces: ending,
             unlisted: unlisted.into_iter().collect(),
             children,
             knative,
@@ -110,6 +115,13 @@ impl Cluster<'_> {
         let mut sight = Sight { manifests, observed, kinds, listed: namespaces };
         self.widen(&mut sight, others, release).await?;
         Ok(sight)
+    }
+
+    /// Whether a namespace is being deleted; one that may not be read is taken not to be.
+    pub(super) async fn is_ending(&self, namespace: &str) -> bool {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let found = self.call(&format!("read namespace {namespace}"), || api.get_metadata_opt(namespace)).await;
+        found.is_ok_and(|found| found.is_some_and(|found| found.metadata.deletion_timestamp.is_some()))
     }
 
     /// Whether Knative's API is served; asked only where it matters.
@@ -188,6 +200,8 @@ impl Cluster<'_> {
             Ok(desired) => observation.desired = Some(desired),
             Err(kube::Error::Api(status)) => match status.code {
                 404 => observation.mode = Mode::NoNamespace,
+                // Nothing new comes into a namespace that is being deleted.
+                403 if ends(&status) => observation.mode = Mode::NoNamespace,
                 403 if lacks_right(&status) => {
                     observation.desired = observation.live.as_ref().map(|live| laid_over(live, &wanted));
                     observation.mode = Mode::Compared;
@@ -249,6 +263,12 @@ impl Cluster<'_> {
 
 pub(super) fn json(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+/// Whether the server refuses something new because the namespace is being deleted.
+fn ends(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// Whether the user lacks a right, in the words of the API server; what admission refuses has the same code.

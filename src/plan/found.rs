@@ -32,6 +32,10 @@ pub struct Found {
     pub knative: bool,
     /// Other releases that were seen in the same namespaces, as NAMESPACE/NAME.
     pub releases: BTreeSet<String>,
+    /// Whether the namespace of the release is being deleted, as far as it may be read.
+    pub is_ending: bool,
+    /// Objects that look like the release's and belong to none, where nothing names the release.
+    pub unowned: Vec<ObjectKey>,
 }
 
 impl Found {

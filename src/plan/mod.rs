@@ -83,6 +83,8 @@ pub struct Observed {
     pub unlisted: Vec<String>,
     /// Namespaces of the release that do not exist.
     pub missing_namespaces: Vec<String>,
+    /// Namespaces of the release that are being deleted, as far as they may be read.
+    pub ending_namespaces: Vec<String>,
     /// The live routemap, wanted or not.
     pub routemap: Option<Value>,
     /// The objects of each version that the live routemap names.

@@ -17,7 +17,7 @@ mod walk;
 pub use error::{Problem, SpecError, SpecErrors, SpecWarning};
 pub use kserve::{KserveProblem, Mode};
 pub use matches::MatchProblem;
-pub use name::{Namespace, ReleaseName};
+pub use name::{Namespace, ReleaseName, label_key, label_value};
 pub use release::{Application, Destination, Object, ReleaseSpec, Version};
 
 /// What the schema of values shares with the checks.

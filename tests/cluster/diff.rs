@@ -297,3 +297,16 @@ async fn no_form_of_a_diff_shows_a_secret_and_each_shows_that_it_changes() {
         assert!(!taken.contains(old) && !taken.contains(new), "{taken}");
     }
 }
+
+#[tokio::test]
+async fn of_a_missing_namespace_it_is_said_who_creates_it() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("elsewhere", &[]).await;
+    let values =
+        values("deployment-istio").replacen("image: shop:1", "metadata: {namespace: r8-not-there}, image: shop:1", 1);
+    let output = r8(cluster, &namespace.name, &["diff"], &values);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let text = "note: namespace `r8-not-there` does not exist: all its objects are new\nhint: create it: `kubectl create \
+                namespace r8-not-there`\n";
+    assert!(told.contains(text), "{told}");
+}

@@ -363,3 +363,26 @@ async fn where_a_model_lies_is_shown_without_the_credentials_of_its_address() {
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+#[tokio::test]
+async fn what_kubectl_has_made_is_said_to_belong_to_no_release() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("unowned", &[]).await;
+    for mut object in render(cluster, &namespace, &values("deployment-istio")) {
+        object["metadata"].as_object_mut().unwrap().remove("annotations");
+        object["metadata"]["labels"].as_object_mut().unwrap().remove("app.kubernetes.io/managed-by");
+        if object["metadata"]["name"] == "shop-routemap" {
+            object["metadata"]["labels"]["iter8.tools/kind"] = json!("routemap");
+        }
+        namespace.apply_as("kubectl", &object).await;
+    }
+    let name = &namespace.name;
+    let output = r8(&mut cluster.r8(), &namespace, &["status", "shop"]);
+    let expected = format!(
+        "error: release shop is not there; ConfigMap {name}/shop-routemap and 2 more look like its own and belong to no \
+         release\nhint: what `kubectl apply` has made is taken by `r8 apply shop -n {name} --take-ownership`\n"
+    );
+    assert_eq!((output.status.code(), told(&output)), (Some(1), expected));
+    let other = r8(&mut cluster.r8(), &namespace, &["status", "sho"]);
+    assert!(told(&other).starts_with("error: release sho has no objects in namespace "), "{}", told(&other));
+}

@@ -69,7 +69,7 @@ pub(in crate::cli) struct Change {
     pub force_conflicts: bool,
     /// How long the command may take, as in `5m0s` [default: 10m]
     #[cfg(feature = "cluster")]
-    #[arg(long, value_name = "DURATION", value_parser = crate::cli::connect::duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = crate::cli::connect::duration)]
     pub timeout: Option<std::time::Duration>,
 }
 

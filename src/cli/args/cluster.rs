@@ -37,10 +37,10 @@ pub(in crate::cli) struct Apply {
     #[arg(long)]
     pub no_wait: bool,
     /// How long requests may still come to a version after the route has left it
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub drain: Duration,
     /// How long a status must stay as it is where nothing proves that a version is settled
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub settle: Duration,
     /// Create the namespace of the release when it does not exist
     #[arg(long)]
@@ -72,10 +72,10 @@ pub(in crate::cli) struct Rollback {
     #[arg(long)]
     pub no_wait: bool,
     /// How long requests may still come to a version after the route has left it
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub drain: Duration,
     /// How long a status must stay as it is where nothing proves that a version is settled
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub settle: Duration,
     /// Let a live release lose its route, when the revision has none
     #[arg(long)]
@@ -84,7 +84,7 @@ pub(in crate::cli) struct Rollback {
     #[arg(long)]
     pub force_conflicts: bool,
     /// How long the command may take, as in `5m0s` [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub timeout: Option<Duration>,
     /// Show what would change, as `diff` does
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t = DryRun::None, default_missing_value = "server",
@@ -108,10 +108,10 @@ pub(in crate::cli) struct Status {
     #[arg(long)]
     pub wait: bool,
     /// How long `--wait` may take, as in `5m0s` [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub timeout: Option<Duration>,
     /// How long a status must stay as it is where nothing proves that a version is settled
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub settle: Duration,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
@@ -126,10 +126,10 @@ pub(in crate::cli) struct Delete {
     #[arg(long)]
     pub ignore_not_found: bool,
     /// How long to wait until everything is gone, as in `5m0s`; the drain comes on top
-    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10m", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub timeout: Duration,
     /// How long requests may still come to a version after the route is gone
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = connect::duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
     pub drain: Duration,
     /// Do not wait until versions and support are gone
     #[arg(long)]

@@ -56,8 +56,20 @@ pub(in crate::cli) fn show(
         report.message("note", "the release records may not be read", Some(hint));
     }
     for namespace in &sight.observed.missing_namespaces {
-        let hint = "`--create-namespace` of `apply` creates it";
-        report.message("note", &format!("namespace `{namespace}` does not exist: all its objects are new"), Some(hint));
+        if sight.observed.ending_namespaces.contains(namespace) {
+            continue;
+        }
+        let hint = match *namespace == release.namespace {
+            true => "`--create-namespace` of `apply` creates it".to_owned(),
+            false => format!("create it: `kubectl create namespace {namespace}`"),
+        };
+        let text = format!("namespace `{namespace}` does not exist: all its objects are new");
+        report.message("note", &text, Some(&hint));
+    }
+    for namespace in &sight.observed.ending_namespaces {
+        let text = format!("namespace `{namespace}` is being deleted: nothing can be written there");
+        let hint = format!("when it is gone, `kubectl create namespace {namespace}` makes it anew");
+        report.message("warning", &text, Some(&hint));
     }
     prepare::remarks(&sight, &plan, report);
     not_settled(&plan, report);

@@ -95,6 +95,11 @@ impl RecordsError {
         }
     }
 
+    /// Whether what the user gave is no record.
+    pub fn is_input(&self) -> bool {
+        matches!(self, RecordsError::Unwritable { .. })
+    }
+
     /// Whether it is a refusal: somebody else is at work.
     pub fn is_refusal(&self) -> bool {
         matches!(

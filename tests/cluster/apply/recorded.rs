@@ -40,6 +40,31 @@ async fn each_change_is_a_revision_and_no_change_is_none() {
 }
 
 #[tokio::test]
+async fn a_revision_too_large_to_be_recorded_is_refused_with_limit_and_size() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("large", &[]).await;
+    // Letters that no packer makes smaller.
+    let mut seed = 1u64;
+    let mut letter = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"[(seed >> 59) as usize])
+    };
+    let junk: String = (0..1_300_000).map(|_| letter()).collect();
+    let values = format!("{}x-junk: {junk}\n", release("one"));
+    let elsewhere = format!("{}-new", namespace.name);
+    for (place, args) in [(&namespace.name, &["apply"][..]), (&elsewhere, &["apply", "--create-namespace"])] {
+        let ended = start(cluster.r8(), place, args, &values).end().with(2);
+        let start = "error: the record of release shop cannot be written: the release record has ";
+        assert!(ended.stderr.contains(start), "{}", ended.stderr);
+        assert!(ended.stderr.contains(" bytes, and an API server takes at most 1048576\nhint: "), "{}", ended.stderr);
+    }
+    assert_eq!(versions(&namespace).await, []);
+    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
+    let ended = start(cluster.r8(), &elsewhere, &["apply"], &release("one")).end().with(1);
+    assert!(ended.stderr.contains(&format!("namespace `{elsewhere}` does not exist")), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn what_is_not_ready_in_time_is_a_revision_that_failed() {
     let Some(cluster) = control_plane() else { return };
     let namespace = cluster.namespace("failed", &[]).await;

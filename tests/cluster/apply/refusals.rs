@@ -1,5 +1,7 @@
 //! What `r8 apply` does not do unasked: nothing is written then.
 
+use kube::Api;
+use kube::api::Patch;
 use serde_json::json;
 
 use super::*;
@@ -65,6 +67,36 @@ async fn of_a_routemap_that_another_owns_the_part_is_shown_that_differs() {
     let line = line.unwrap_or_else(|| panic!("{}", ended.stderr));
     assert!(line.contains("weight: 50") && line.contains("weight: 49"), "{line}");
     assert!(line.chars().count() < text.chars().count() + 250, "{line}");
+}
+
+#[tokio::test]
+async fn nothing_is_written_into_a_namespace_that_is_being_deleted() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("ending", &[Ask::Ready]).await;
+    let (name, values) = (&namespace.name, values("deployment-istio", "blue-green", &[("one", 1)]));
+    apply(cluster, &namespace, &[], &values).with(0);
+    let hold = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
+    let held = namespace.objects("Deployment");
+    let change = async |finalizers: Value| {
+        held.patch("shop-0", &Default::default(), &Patch::Merge(hold(finalizers))).await.unwrap();
+    };
+    change(json!(["r8.test/held"])).await;
+    let namespaces = Api::<k8s_openapi::api::core::v1::Namespace>::all(namespace.client.clone());
+    namespaces.delete(name, &Default::default()).await.unwrap();
+    let text = format!(
+        "namespace `{name}` is being deleted: nothing can be written there\nhint: when it is gone, `kubectl create \
+                        namespace {name}` makes it anew"
+    );
+    for args in [&[][..], &["other", "--create-namespace"]] {
+        let ended = apply(cluster, &namespace, args, &values).with(1);
+        assert!(ended.stderr.ends_with(&format!("error: {text}; or name another\n")), "{}", ended.stderr);
+    }
+    let diff = start(cluster.r8(), name, &["diff"], &values).end().with(0);
+    assert!(diff.stderr.contains(&format!("warning: {text}\n")), "{}", diff.stderr);
+    let status = cluster.r8().args(["status", "shop", "-n", name]).output().unwrap();
+    let told = String::from_utf8(status.stderr).unwrap();
+    assert!(told.contains(&format!("note: namespace `{name}` is being deleted, and all that is in it\n")), "{told}");
+    change(Value::Null).await;
 }
 
 #[tokio::test]
