@@ -9,6 +9,7 @@ mod lost;
 mod recorded;
 mod refusals;
 mod rollback;
+mod served;
 mod together;
 mod waiting;
 

@@ -40,6 +40,28 @@ async fn each_change_is_a_revision_and_no_change_is_none() {
 }
 
 #[tokio::test]
+async fn the_environment_says_how_many_revisions_are_kept_where_no_flag_does() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("kept", &[Ask::Ready]).await;
+    let apply = |image: &str, args: &[&str]| {
+        let mut r8 = cluster.r8();
+        r8.env("HELM_MAX_HISTORY", "2");
+        start(r8, &namespace.name, &[&["apply", "--drain", "1s", "--settle", "1s"], args].concat(), &release(image))
+            .end()
+            .with(0);
+        history(cluster, &namespace).into_iter().map(|(number, ..)| number).collect::<Vec<_>>()
+    };
+    apply("one", &[]);
+    apply("two", &[]);
+    assert_eq!(apply("three", &[]), [2, 3]);
+    assert_eq!(apply("four", &["--history-max", "0"]), [2, 3, 4]);
+    let mut wrong = cluster.r8();
+    wrong.env("HELM_MAX_HISTORY", "many");
+    let ended = start(wrong, &namespace.name, &["apply"], &release("five")).end().with(2);
+    assert!(ended.stderr.contains("`HELM_MAX_HISTORY`"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn a_revision_too_large_to_be_recorded_is_refused_with_limit_and_size() {
     let Some(cluster) = control_plane() else { return };
     let namespace = cluster.namespace("large", &[]).await;

@@ -192,3 +192,33 @@ async fn values_of_the_last_revision_hold_where_nothing_else_is_given() {
     let unnamed = run(cluster, &namespace, &["apply", "--reuse-values"]).with(2);
     assert!(unnamed.stderr.contains("name it: `r8 apply NAME --reuse-values`"), "{}", unnamed.stderr);
 }
+
+#[tokio::test]
+async fn of_the_flags_about_the_last_values_the_one_holds_that_helm_takes() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("reset", &[Ask::Ready]).await;
+    apply(cluster, &namespace, &["--set", "x-team=models"], &release(&[("one", 30), ("two", 70)])).with(0);
+    let values = || -> Value {
+        serde_json::from_str(&run(cluster, &namespace, &["get", "values", "shop", "-o", "json"]).with(0).stdout)
+            .unwrap()
+    };
+    let first = values();
+    let mut expected = first.clone();
+    // Given values go over those of the last revision.
+    let flags =
+        ["apply", "shop", "--reset-then-reuse-values", "--set", "x-stage=test,application.versions[1].weight=10"];
+    run(cluster, &namespace, &[&flags[..], &FAST].concat()).with(0);
+    expected["x-stage"] = "test".into();
+    expected["application"]["versions"][1]["weight"] = 10.into();
+    assert_eq!(values(), expected);
+    assert_eq!(live(&namespace).await, [("shop-0".to_owned(), 30), ("shop-1".to_owned(), 10)]);
+    // They stand alone with the one that resets, whatever else is said.
+    let reset = ["--reset-values", "--reuse-values", "--reset-then-reuse-values"];
+    apply(cluster, &namespace, &reset, &release(&[("one", 30), ("two", 70)])).with(0);
+    expected = first;
+    expected.as_object_mut().unwrap().remove("x-team");
+    assert_eq!(values(), expected);
+    // Then Helm's verb does not take the last ones when nothing is given either.
+    let none = run(cluster, &namespace, &["upgrade", "shop", "--reset-values"]).with(2);
+    assert!(none.stderr.contains("there are no values"), "{}", none.stderr);
+}

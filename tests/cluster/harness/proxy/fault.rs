@@ -12,6 +12,7 @@ pub struct Fault {
     method: String,
     path: String,
     dry_runs: bool,
+    whole: bool,
     first: usize,
     last: usize,
     /// What happens to them.
@@ -55,7 +56,7 @@ impl Fault {
     /// Befalls the first request of a method (`*` is any) whose path and query contain `path`.
     pub fn on(method: &str, path: &str, what: What) -> Fault {
         let (method, path) = (method.to_owned(), path.to_owned());
-        Fault { method, path, dry_runs: true, first: 1, last: 1, what, matched: 0 }
+        Fault { method, path, dry_runs: true, whole: false, first: 1, last: 1, what, matched: 0 }
     }
 
     /// Befalls the `nth` such request, counted from 1, and no other.
@@ -68,6 +69,11 @@ impl Fault {
         Fault { first: nth, last: usize::MAX, ..self }
     }
 
+    /// Befalls all such requests whose path is the given one and nothing more.
+    pub fn whole(self) -> Fault {
+        Fault { whole: true, ..self.from(1) }
+    }
+
     /// Passes over dry runs.
     pub fn real(self) -> Fault {
         Fault { dry_runs: false, ..self }
@@ -76,7 +82,7 @@ impl Fault {
     /// Whether it befalls this request; to be asked once for each.
     pub(super) fn befalls(&mut self, request: &Request) -> bool {
         let matches = (self.method == "*" || self.method == request.method)
-            && request.path.contains(&self.path)
+            && if self.whole { request.path == self.path } else { request.path.contains(&self.path) }
             && (self.dry_runs || !request.dry_run);
         self.matched += usize::from(matches);
         matches && (self.first..=self.last).contains(&self.matched)
