@@ -72,6 +72,34 @@ fn the_commands_of_pipelines_are_commands() {
 }
 
 #[test]
+fn a_pipeline_has_r8_and_a_kubeconfig_before_it_runs_r8() {
+    let jobs: Vec<String> = blocks("yaml").into_iter().filter(|block| block.starts_with("# .git")).collect();
+    assert_eq!(jobs.len(), 2);
+    for job in jobs {
+        let (before, _) = job.split_once("r8 diff ").unwrap();
+        let lines = || before.lines().map(str::trim_start);
+        assert!(
+            lines().any(|line| line.trim_start_matches("- ").trim_start_matches("run: ").starts_with("cargo install ")),
+            "{job}"
+        );
+        assert!(before.contains("KUBECONFIG"), "{job}");
+    }
+}
+
+#[test]
+fn each_exit_code_is_explained_once() {
+    let text = readme();
+    let codes: Vec<&str> = ["0", "1", "2", "3", "4", "5", "6", "130"].to_vec();
+    let rows: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .map(|(code, _)| code)
+        .filter(|code| codes.contains(code))
+        .collect();
+    assert_eq!(rows, codes);
+}
+
+#[test]
 fn the_recipe_for_an_environment_can_be_followed() {
     let folder = tempfile::tempdir().unwrap();
     // trycmd runs a transcript in the folder of its name.

@@ -48,7 +48,7 @@ pub(super) fn run(
 
 /// The namespace of this command.
 fn own_namespace(global: &Global, world: &World<'_>) -> Result<String, Failure> {
-    let (text, _) = namespace(global, world)?;
+    let (text, _) = namespace(global, world.variable, world.asks)?;
     let refused = |why| {
         let text = format!("`{}` is no namespace: {why}", secret::shown(&text));
         Failure::Input(vec![Fault::new(text, None)])

@@ -22,7 +22,7 @@ pub(super) fn release(name: &str, global: &Global, world: &World<'_>) -> Result<
         Failure::Input(vec![Fault::new(text, None)])
     };
     let name = ReleaseName::parse(name).map_err(|why| refused("release name", name, why))?;
-    let (text, _) = namespace(global, world)?;
+    let (text, _) = namespace(global, world.variable, world.asks)?;
     let namespace = Namespace::parse(&text).map_err(|why| refused("namespace", &text, why))?;
     Ok(Release { name: name.to_string(), namespace: namespace.to_string() })
 }

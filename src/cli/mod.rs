@@ -182,6 +182,11 @@ fn asks(command: &Command) -> bool {
         Command::Render(_) | Command::Template(_) | Command::Validate(_) | Command::Lint(_) | Command::Templates(_) => {
             false
         }
+        Command::Schema(_) | Command::Completions(_) | Command::Man(_) => false,
+        #[cfg(feature = "cluster")]
+        Command::Explain(args) => args.live,
+        #[cfg(not(feature = "cluster"))]
+        Command::Explain(_) => false,
         Command::Diff(args) => diff::asks(args),
         #[cfg(feature = "cluster")]
         _ => true,

@@ -105,7 +105,7 @@ pub(super) fn settle_files(
 ) -> Result<Request, Failure> {
     let catalog = catalog(args.templates.as_deref())?;
     let sources = sources::read_all(files, flag, args, world.stdin)?;
-    let (namespace, namespace_from) = namespace(global, world)?;
+    let (namespace, namespace_from) = namespace(global, world.variable, world.asks)?;
     let unknown = if args.allow_unknown { Unknown::Warn } else { Unknown::Refuse };
     let identity = Identity { release, namespace };
     Ok(Request { sources, catalog, templates: args.templates.clone(), identity, namespace_from, unknown })
@@ -194,10 +194,14 @@ fn looks_like_a_template(path: &str) -> bool {
     !File::is_read(path) && path.contains('/') && endings.iter().any(|ending| path.ends_with(ending))
 }
 
-/// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`.
-pub(super) fn namespace(args: &Global, world: &World<'_>) -> Result<(String, NamespaceFrom), Failure> {
+/// The namespace: the flag, `HELM_NAMESPACE`, the kube context's, `default`; `asks` as in [`World`].
+pub(super) fn namespace(
+    args: &Global,
+    variable: &dyn Fn(&str) -> Option<String>,
+    asks: bool,
+) -> Result<(String, NamespaceFrom), Failure> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let variable = |name: &str| given((world.variable)(name));
+    let variable = |name: &str| given(variable(name));
     if let Some(namespace) = given(args.namespace.clone()).or_else(|| variable("HELM_NAMESPACE")) {
         return Ok((namespace, NamespaceFrom::Flag));
     }
@@ -208,7 +212,7 @@ pub(super) fn namespace(args: &Global, world: &World<'_>) -> Result<(String, Nam
         (None, None) => variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
     };
     let flag = if kubeconfig.is_some() { "--kubeconfig" } else { "KUBECONFIG" };
-    let hint = match world.asks {
+    let hint = match asks {
         true => "name another file with `--kubeconfig`, or set KUBECONFIG",
         false => "name the namespace with `-n`, then it is not read",
     };
@@ -228,7 +232,7 @@ pub(super) fn namespace(args: &Global, world: &World<'_>) -> Result<(String, Nam
         Ok(None) => Ok(("default".into(), NamespaceFrom::Fallback)),
         Err(KubeconfigError::UnknownContext(known)) => {
             let known = match known.as_slice() {
-                [] if world.asks => "the kubeconfig has no contexts; name another file with `--kubeconfig`".to_owned(),
+                [] if asks => "the kubeconfig has no contexts; name another file with `--kubeconfig`".to_owned(),
                 [] => "the kubeconfig has no contexts; name the namespace with `-n`".to_owned(),
                 known => format!("choose one of {}", known.join(", ")),
             };

@@ -20,7 +20,7 @@ type Variable<'v> = &'v dyn Fn(&str) -> Option<String>;
 
 /// The releases of the namespace, and in which status each is.
 pub(super) fn releases(global: &Global, variable: Variable<'_>) -> Vec<(String, String)> {
-    let Ok((namespace, _)) = namespace(global, variable) else { return Vec::new() };
+    let Ok((namespace, _)) = namespace(global, variable, true) else { return Vec::new() };
     let known = asked(global, variable, async |records| records.all(Some(&namespace)).await);
     // The oldest come first: the newest of a release is the one that stays.
     let newest: BTreeMap<String, String> =
@@ -30,7 +30,7 @@ pub(super) fn releases(global: &Global, variable: Variable<'_>) -> Vec<(String, 
 
 /// The revisions of a release, the newest first, and the status of each.
 pub(super) fn revisions(name: Option<&str>, global: &Global, variable: Variable<'_>) -> Vec<(String, String)> {
-    let (Some(name), Ok((namespace, _))) = (name, namespace(global, variable)) else { return Vec::new() };
+    let (Some(name), Ok((namespace, _))) = (name, namespace(global, variable, true)) else { return Vec::new() };
     let release = Release { name: name.to_owned(), namespace };
     let known = asked(global, variable, async |records| records.history(&release).await);
     known.into_iter().rev().map(|known| (known.entry.number.to_string(), known.entry.status.to_string())).collect()

@@ -39,7 +39,7 @@ pub(super) fn find(
     progress.end();
     drop(runtime);
     let found = found.map_err(|missed| missed.failure(&release))?;
-    live::remark(&found, report);
+    live::remark(&found, &release, report);
     let route = found.route().map(|(key, route)| (key.clone(), route.clone()));
     let not_in_force = route.as_ref().and_then(|(_, route)| in_force(route).err());
     Ok(Explained { release: (release.name, release.namespace), route, whence: Whence::Cluster { not_in_force } })
