@@ -26,6 +26,7 @@
 //! `schema` tells editors what a values file may hold, from the same key tables.
 //! `target` knows what of a release the products that it is to run on lack or ignore, by their versions.
 //! `record` is what a cluster keeps of each revision of a release, in Helm's form.
+//! `findings` is what a command has found, in the forms of the machines that show it.
 //! `manifest` and `route` are the nouns that stages hand on; they know nothing of values or templates. `scalar` is the dialect
 //! of YAML that the readers of `values` and `manifest` share, `parallel` the threads that many objects are made and written on,
 //! `re2` the expressions of matches, which `spec` checks and `route` evaluates.
@@ -35,6 +36,7 @@ pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod diff;
+pub mod findings;
 pub mod manifest;
 mod parallel;
 pub mod plan;

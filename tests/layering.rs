@@ -8,6 +8,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("scalar", &[], &[]),
     ("parallel", &[], &[]),
     ("re2", &[], &["regex_lite"]),
+    ("findings", &[], &[]),
     ("values", &["scalar"], &["serde", "indexmap", "granit_parser"]),
     ("manifest", &["scalar", "parallel"], &["serde", "indexmap", "granit_parser", "serde_saphyr"]),
     ("templates", &["values"], &["serde", "indexmap", "serde_saphyr", "similar", "regex_lite"]),
@@ -28,6 +29,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     (
         "cli",
         &[
+            "findings",
             "values",
             "templates",
             "spec",

@@ -10,6 +10,7 @@ use super::request::{Verb, World};
 use super::work::{Ended, Order, carry_out};
 use super::{Done, aim, delete, diff, secret, wanted};
 use crate::cluster::End;
+use crate::findings::Form;
 use crate::plan::{Goal, Outcome, Plan, Release};
 use crate::spec::{label_key, label_value};
 
@@ -26,7 +27,8 @@ pub(super) fn run(
     let (release, aim) = aim::of(&args.change, verb, global, world, report)?;
     let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..wanted::goal(&args.change) };
     if args.dry_run != DryRun::None {
-        let show = diff::Show { unified: 3, json: args.output == DiffOutput::Json, exit_code: false };
+        let form = (args.output == DiffOutput::Json).then_some(Form::Json);
+        let show = diff::Show { unified: 3, form, exit_code: false };
         return diff::show(&release, &aim, &goal, global, &show, world, report);
     }
     let again = format!("r8 apply {} -n {} …", release.name, release.namespace);

@@ -14,10 +14,11 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
 use super::helm;
+use crate::findings;
 use change::DIFF_EXAMPLES;
+pub(super) use change::{Change, Diff, Writer};
 #[cfg(feature = "cluster")]
-pub(super) use change::Reuse;
-pub(super) use change::{Change, Diff, DiffOutput, Writer};
+pub(super) use change::{DiffOutput, Reuse};
 #[cfg(feature = "cluster")]
 use cluster::{APPLY_EXAMPLES, DELETE_EXAMPLES, ROLLBACK_EXAMPLES, STATUS_EXAMPLES};
 #[cfg(feature = "cluster")]
@@ -233,6 +234,7 @@ Examples:
   r8 validate staging.yaml production.yaml
   r8 validate -f base.yaml -f production.yaml
   r8 validate values.yaml --target kserve=0.20,istio=1.27
+  r8 validate values.yaml -o sarif > r8.sarif
   sops decrypt values.enc.yaml | r8 validate -";
 
 /// Where values come from.
@@ -393,6 +395,13 @@ pub(super) struct Validate {
     /// Version of Istio's and the Gateway API's objects that `--target` judges
     #[arg(long, value_enum, default_value_t = Version::V1beta1, value_name = "VERSION")]
     pub api_version: Version,
+    /// Form of the output
+    ///
+    /// A form for machines is printed also when a release is invalid; the exit code says so. Messages for people go to stderr
+    /// beside it. Paths are relative to the repository where GITHUB_WORKSPACE or CI_PROJECT_DIR names it, else to the working
+    /// directory.
+    #[arg(short, long, value_enum, default_value_t = FindingsForm::Text, value_name = "FORM")]
+    pub output: FindingsForm,
     #[command(flatten)]
     pub sources: Sources,
 }
@@ -405,6 +414,41 @@ pub(super) struct Schema {
     /// Add or replace environments and templates from DIR
     #[arg(long, value_name = "DIR")]
     pub templates: Option<String>,
+}
+
+/// The form of what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindingsForm {
+    /// For people
+    #[value(alias = "table")]
+    Text,
+    /// Versioned, for programs
+    Json,
+    /// A comment for a pull request, at most 65,536 bytes
+    Markdown,
+    /// Annotations of GitHub Actions; appends Markdown to GITHUB_STEP_SUMMARY, and leaves stderr empty
+    Github,
+    /// A code quality report for GitLab
+    Gitlab,
+    /// JUnit's XML, a test case per release
+    Junit,
+    /// SARIF 2.1.0, as code scanning reads it
+    Sarif,
+}
+
+impl FindingsForm {
+    /// The form for machines; none for people.
+    pub fn form(self) -> Option<findings::Form> {
+        match self {
+            FindingsForm::Text => None,
+            FindingsForm::Json => Some(findings::Form::Json),
+            FindingsForm::Markdown => Some(findings::Form::Markdown),
+            FindingsForm::Github => Some(findings::Form::Github),
+            FindingsForm::Gitlab => Some(findings::Form::Gitlab),
+            FindingsForm::Junit => Some(findings::Form::Junit),
+            FindingsForm::Sarif => Some(findings::Form::Sarif),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

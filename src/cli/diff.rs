@@ -4,21 +4,25 @@ mod against;
 mod document;
 #[cfg(feature = "cluster")]
 mod live;
+mod machine;
 #[cfg(feature = "cluster")]
 mod revision;
 mod text;
 
-use super::args::{self, DiffOutput, Global};
+use super::args::{self, Global};
 use super::failure::Failure;
 use super::report::Report;
 use super::request::World;
-use super::{Done, secret};
+use super::{Done, document as documents, secret};
+use crate::findings::Form;
 use crate::plan::{Plan, Release, surprises};
 
+use super::document::Found;
 #[cfg(feature = "cluster")]
 pub(super) use document::refusals;
 #[cfg(feature = "cluster")]
 pub(super) use live::show;
+pub(super) use machine::of_warning;
 #[cfg(feature = "cluster")]
 pub(super) use text::{steps, traffic, unrouted, word};
 
@@ -32,12 +36,32 @@ pub(super) fn run(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    let show = Show { unified: args.unified, json: args.output == DiffOutput::Json, exit_code: args.exit_code };
+    let show = Show { unified: args.unified, form: args.output.form(), exit_code: args.exit_code };
+    // JSON is the difference itself, and there is none where the command fails.
+    let Some(form) = show.form.filter(|form| *form != Form::Json) else {
+        return compare(args, &show, global, world, report);
+    };
+    documents::begin(form, world, report);
+    let done = compare(args, &show, global, world, report);
+    done.or_else(|failure| {
+        let verdict = "nothing was compared".to_owned();
+        let nothing = Found { command: "diff", checks: Vec::new(), verdict, page: None, code: 0 };
+        documents::print(form, nothing, Some(failure), world, report)
+    })
+}
+
+fn compare(
+    args: &args::Diff,
+    show: &Show,
+    global: &Global,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
     if !args.against.is_empty() {
-        return against::run(args, &show, global, world, report);
+        return against::run(args, show, global, world, report);
     }
     #[cfg(feature = "cluster")]
-    return live::run(args, &show, global, world, report);
+    return live::run(args, show, global, world, report);
     #[cfg(not(feature = "cluster"))]
     Err(Failure::usage("this r8 is built without the cluster", "say what to compare with: `--against FILE`"))
 }
@@ -51,8 +75,8 @@ pub(super) fn asks(args: &args::Diff) -> bool {
 pub(super) struct Show {
     /// Lines around each change.
     pub unified: usize,
-    /// For programs.
-    pub json: bool,
+    /// For machines; none for people.
+    pub form: Option<Form>,
     /// Whether changes have an exit code.
     pub exit_code: bool,
 }
@@ -66,13 +90,14 @@ fn printed(
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
     for surprise in surprises(plan) {
-        report.message("warning", &surprise.to_string(), Some(surprise.hint()));
+        let place = machine::of_surprise(plan, &surprise, report);
+        report.remark("warning", surprise.rule(), &surprise.to_string(), Some(surprise.hint()), place);
     }
-    let text = if show.json {
-        format!("{:#}\n", secret::masked(document::document(plan, release)))
-    } else {
-        secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned()
-    };
     let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
+    let text = match show.form {
+        None => secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned(),
+        Some(Form::Json) => format!("{:#}\n", secret::masked(document::document(plan, release))),
+        Some(form) => return machine::print(form, plan, show, code, world, report),
+    };
     Ok(Done { text, code })
 }

@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Values(Vec<Fault>, ValuesErrors, Vec<Source>),
     /// Values that are no release, beside mistakes in their texts that did not stop the reader.
     Spec(Vec<ValuesError>, SpecErrors, Vec<Source>),
+    /// A mistake against a rule that has a name of its own: of templates, of key tables, `--strict`.
+    Rule(&'static str, Box<Fault>),
     /// The cluster, or the way to it.
     #[cfg(feature = "cluster")]
     Cluster(Fault),
@@ -84,7 +86,7 @@ impl Failure {
             #[cfg(feature = "cluster")]
             Failure::Interrupted => 130,
             Failure::Reported(code) => *code,
-            Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) => 2,
+            Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) | Failure::Rule(..) => 2,
         }
     }
 
@@ -107,7 +109,7 @@ impl Failure {
         let place = error.place().zip(folder).map(|(place, folder)| own(folder, place));
         // The reader of YAML names the place once more.
         let message = error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
-        Fault { message, place, hint: error.hint() }.into()
+        Failure::Rule(error.rule(), Box::new(Fault { message, place, hint: error.hint() }))
     }
 
     /// A release that cannot be rendered; `folder` is that of the user's templates.
@@ -128,9 +130,12 @@ impl Failure {
                     Some(rest) => format!("Secret {}", secret::shown(rest)),
                     None => secret::shown(message),
                 };
-                Fault { message, place: Some(place), hint: error.hint() }.into()
+                Failure::Rule(error.rule(), Box::new(Fault { message, place: Some(place), hint: error.hint() }))
             }
-            _ => Fault { message: error.to_string(), place: None, hint: error.hint() }.into(),
+            _ => {
+                let fault = Fault { message: error.to_string(), place: None, hint: error.hint() };
+                Failure::Rule(error.rule(), Box::new(fault))
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod connect;
 #[cfg(feature = "cluster")]
 mod delete;
 mod diff;
+mod document;
 mod excerpt;
 mod explain;
 mod failure;
@@ -29,6 +30,7 @@ mod list;
 #[cfg(feature = "cluster")]
 mod live;
 mod man;
+mod message;
 #[cfg(feature = "cluster")]
 mod outcome;
 mod pager;
@@ -39,6 +41,7 @@ mod progress;
 mod read;
 #[cfg(feature = "cluster")]
 mod recorded;
+mod recorder;
 #[cfg(feature = "cluster")]
 mod records;
 mod render;
@@ -123,7 +126,7 @@ pub fn run(
     variable: &dyn Fn(&str) -> Option<String>,
     terminals: Terminals,
 ) -> u8 {
-    let mut report = Report { out: stderr, color: false, warned: 0 };
+    let mut report = Report::new(stderr);
     let words: Vec<OsString> = arguments.into_iter().collect();
     if let [_, verb, words @ ..] = words.as_slice()
         && verb == complete::VERB
@@ -198,8 +201,8 @@ fn command(arguments: &Arguments, world: &mut World<'_>, report: &mut Report<'_>
     let printed = match &arguments.command {
         Command::Render(args) => render::run(args, global, Verb::Own, world, report),
         Command::Template(args) => render::run(args, global, Verb::Helm, world, report),
-        Command::Validate(args) => validate::run(args, global, Verb::Own, world, report),
-        Command::Lint(args) => validate::run(args, global, Verb::Helm, world, report),
+        Command::Validate(args) => return validate::run(args, global, Verb::Own, world, report),
+        Command::Lint(args) => return validate::run(args, global, Verb::Helm, world, report),
         Command::Schema(args) => schema::run(args, report),
         Command::Explain(args) => explain::run(args, global, world, report),
         Command::Templates(args) => templates::run(args, world, report),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::{self, Global, Output, Part};
-use super::failure::{Failure, Fault, Place};
+use super::failure::{self, Failure, Fault};
 use super::files;
 use super::glob::Glob;
 use super::helm;
@@ -12,6 +12,7 @@ use super::request::{NamespaceFrom, Request, Verb, World, settle};
 use super::secret;
 use super::target;
 use super::validate::ready_sets;
+use crate::findings::Place;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
 use crate::spec::ReleaseSpec;
@@ -81,10 +82,13 @@ pub(super) fn warn_of_unread(catalog: &Catalog, folder: Option<&str>, report: &m
     let unread = catalog.unread();
     let folder = folder.unwrap_or_default().trim_end_matches('/');
     for (path, hint) in unread.iter().take(MOST_UNREAD) {
-        report.message("warning", &format!("nothing reads the template `{folder}/{path}`"), Some(hint));
+        let (text, file) = (format!("nothing reads the template `{folder}/{path}`"), format!("{folder}/{path}"));
+        let place = Place { source: file, is_file: true, line: None, column: None, length: None };
+        report.remark("warning", "unread-template", &text, Some(hint), Some(place));
     }
     if let Some(more @ 1..) = unread.len().checked_sub(MOST_UNREAD) {
-        report.message("warning", &format!("nothing reads {more} more files in `{folder}`"), None);
+        let text = format!("nothing reads {more} more files in `{folder}`");
+        report.remark("warning", "unread-template", &text, None, None);
     }
 }
 
@@ -97,6 +101,9 @@ pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(Rele
 /// As [`decode`], without a word about templates that nothing reads.
 pub(super) fn decode_values(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
     let sources = &request.sources;
+    if let Some(recorder) = &mut report.recorder {
+        recorder.read(sources);
+    }
     let (values, texts) = match values::load(sources) {
         Ok(values) => (values, None),
         // What stands twice hides nothing else that is wrong.
@@ -188,8 +195,12 @@ fn globs(texts: &[String]) -> Result<Vec<(&str, Glob)>, Failure> {
     let hint = "`*` and `?` stop at `/`, `[a-c]` and `[^a]` are classes, `\\` takes the next character as it is";
     let malformed = |number: usize, text: &str, (before, problem): (usize, &str)| -> Failure {
         let column = Some(before as u32 + 1);
-        let place =
-            Place { path: format!("--show-only #{number}"), line: Some(1), column, text: Some(text.to_owned()) };
+        let place = failure::Place {
+            path: format!("--show-only #{number}"),
+            line: Some(1),
+            column,
+            text: Some(text.to_owned()),
+        };
         Fault { place: Some(place), ..Fault::new(format!("a malformed pattern: {problem}"), Some(hint)) }.into()
     };
     let mut globs = Vec::with_capacity(texts.len());

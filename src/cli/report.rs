@@ -3,12 +3,17 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use super::excerpt::{Mark, excerpt, unsafe_to_print};
-use super::failure::{Failure, Fault, reader_gone};
+use super::excerpt::excerpt;
+use super::failure::{Failure, reader_gone};
+use super::message::{Message, clean, finding, of_fault, of_spec, of_values, placed, words};
 use super::read::plain;
+use super::recorder::{self, Recorder};
 use super::secret;
-use crate::spec::{Problem, SpecError};
-use crate::values::{self, MAX_LINES, Origin, Source, SourceName, ValuesError, ValuesWarning};
+use crate::findings::{Finding, Place};
+use crate::spec::SpecError;
+use crate::values::{Origin, Source, ValuesWarning};
+
+pub(super) use super::message::name;
 
 /// The most messages of one kind.
 const MOST: usize = 20;
@@ -21,19 +26,16 @@ pub(super) struct Report<'a> {
     pub color: bool,
     /// How many warnings have been written.
     pub warned: usize,
+    /// Keeps what is told, for a document.
+    pub recorder: Option<Recorder>,
 }
 
-/// One message before it is written.
-#[derive(Default)]
-struct Message<'a> {
-    text: String,
-    /// What stands behind `-->`.
-    place: Option<String>,
-    marks: Vec<Mark<'a>>,
-    hint: Option<String>,
-}
+impl<'a> Report<'a> {
+    /// A report in which nothing stands yet.
+    pub fn new(out: &'a mut dyn Write) -> Report<'a> {
+        Report { out, color: false, warned: 0, recorder: None }
+    }
 
-impl Report<'_> {
     /// Writes a failure; nothing for a reader that has gone.
     pub fn failure(&mut self, failure: &Failure) {
         match failure {
@@ -45,8 +47,9 @@ impl Report<'_> {
             }
             Failure::Spec(texts, errors, sources) => {
                 let texts = texts.iter().map(|error| of_values(error, sources));
-                self.all(texts.chain(of_spec(&errors.errors, sources)).collect());
+                self.all(texts.chain(of_spec(&errors.errors, sources, self.most())).collect());
             }
+            Failure::Rule(rule, fault) => self.all(vec![Message { rule, ..of_fault(fault) }]),
             #[cfg(feature = "cluster")]
             Failure::Cluster(fault) => self.all(vec![of_fault(fault)]),
             #[cfg(feature = "cluster")]
@@ -60,11 +63,13 @@ impl Report<'_> {
             Failure::System(error) if reader_gone(error) => {}
             Failure::System(error) => {
                 // The chain's own texts: a backtrace, which `{:?}` would resolve, costs 100 ms and says nothing to the user.
-                self.message("error", &error.to_string(), None);
+                let mut causes = String::new();
                 for cause in error.chain().skip(1) {
                     let cause = cause.downcast_ref().map_or_else(|| cause.to_string(), plain);
-                    self.line(&format!("cause: {}\n", clean(&cause)));
+                    causes.push_str(&format!("cause: {}\n", clean(&cause)));
                 }
+                let message = Message { rule: "system", text: error.to_string(), ..Message::default() };
+                self.write_at("error", &message, None, causes);
             }
             Failure::Reported(_) => {}
         }
@@ -72,18 +77,23 @@ impl Report<'_> {
 
     /// Writes warnings of the reader of values and of the release: the first ones, and how many more there are.
     pub fn warnings(&mut self, read: &[ValuesWarning], spec: &[SpecError], sources: &[Source]) {
-        let shown = read.iter().take(MOST);
-        let mut messages: Vec<Message<'_>> =
-            shown.map(|warning| placed(warning.to_string(), warning.origin(), None, None, sources)).collect();
-        messages.extend(of_spec(spec, sources).into_iter().take(MOST.saturating_sub(messages.len())));
-        for message in &messages {
+        let most = self.most();
+        let of_reader = |warning: &ValuesWarning| {
+            let message = placed(warning.to_string(), warning.origin(), None, None, sources);
+            Message { rule: warning.rule(), ..message }
+        };
+        let mut messages: Vec<Message<'_>> = read.iter().take(most).map(of_reader).collect();
+        messages.extend(of_spec(spec, sources, most).into_iter().take(most.saturating_sub(messages.len())));
+        let (told, kept) = messages.split_at(messages.len().min(MOST));
+        for message in told {
             self.write("warning", message);
         }
-        let more = (read.len() + spec.len()).saturating_sub(messages.len());
-        if more > 0 {
-            self.warned += more;
-            self.line(&format!("\n… and {more} more warnings\n"));
+        let all = read.len() + spec.len();
+        if all > told.len() {
+            self.warned += all - told.len();
+            self.line(&format!("\n… and {} more warnings\n", all - told.len()));
         }
+        self.keep("warning", kept, all - messages.len());
     }
 
     /// Writes what the reader of the command line says; what it repeats of the words does not show a secret.
@@ -112,13 +122,32 @@ impl Report<'_> {
     }
 
     /// Writes a message about a place in the values, which is given by its origin and its path.
-    pub fn at(&mut self, kind: &str, text: &str, place: Option<(Origin, &str)>, hint: &str, sources: &[Source]) {
+    pub fn at(
+        &mut self,
+        (kind, rule): (&str, &'static str),
+        text: &str,
+        place: Option<(Origin, &str)>,
+        hint: &str,
+        sources: &[Source],
+    ) {
         let hint = Some(hint.to_owned());
         let message = match place {
             Some((origin, path)) => placed(text.to_owned(), origin, Some(path), hint, sources),
             None => Message { text: text.to_owned(), hint, ..Message::default() },
         };
-        self.write(kind, &message);
+        self.write(kind, &Message { rule, ..message });
+    }
+
+    /// Writes a message of one line about a rule, with a hint; a machine reads where it belongs.
+    pub fn remark(&mut self, kind: &str, rule: &'static str, text: &str, hint: Option<&str>, place: Option<Place>) {
+        let message = Message { rule, text: text.to_owned(), hint: hint.map(str::to_owned), ..Message::default() };
+        self.write_at(kind, &message, place, String::new());
+    }
+
+    /// Writes what comes of all that was said before; for a machine it is said already.
+    pub fn sum(&mut self, text: &str) {
+        let paint = self.paint("error");
+        self.line(&format!("{}error{}: {text}\n", paint.0, paint.1));
     }
 
     /// Writes a line that tells what happened.
@@ -132,36 +161,65 @@ impl Report<'_> {
         self.line("\n");
     }
 
+    /// How many messages of one kind are needed.
+    fn most(&self) -> usize {
+        if self.recorder.is_some() { recorder::MOST } else { MOST }
+    }
+
     fn all(&mut self, messages: Vec<Message<'_>>) {
-        for (index, message) in messages.iter().take(MOST).enumerate() {
+        let (told, more) = messages.split_at(messages.len().min(MOST));
+        for (index, message) in told.iter().enumerate() {
             if index > 0 {
                 self.line("\n");
             }
             self.write("error", message);
         }
-        if messages.len() > MOST {
-            self.line(&format!("\n… and {} more\n", messages.len() - MOST));
+        if !more.is_empty() {
+            self.line(&format!("\n… and {} more\n", more.len()));
+        }
+        let kept = more.len().min(self.most() - told.len());
+        self.keep("error", more.get(..kept).unwrap_or_default(), more.len() - kept);
+    }
+
+    /// Keeps messages that no person reads, and how many there are still.
+    fn keep(&mut self, kind: &str, messages: &[Message<'_>], more: usize) {
+        for message in messages {
+            let finding = finding(kind, message);
+            self.recorder.iter_mut().for_each(|recorder| recorder.add(finding.clone()));
+        }
+        if more > 0 {
+            let message = Message { rule: "more", text: format!("and {more} more"), ..Message::default() };
+            let finding = finding(kind, &message);
+            self.recorder.iter_mut().for_each(|recorder| recorder.add(finding.clone()));
         }
     }
 
     fn write(&mut self, kind: &str, message: &Message<'_>) {
+        self.write_at(kind, message, message.place.clone(), String::new());
+    }
+
+    /// Writes a message with what stands below it; a machine is told another place than a person.
+    fn write_at(&mut self, kind: &str, message: &Message<'_>, place: Option<Place>, below: String) {
         self.warned += usize::from(kind == "warning");
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(Finding { place, ..finding(kind, message) });
+        }
         let paint = self.paint(kind);
-        // A line break of a value would begin a line that looks like one of r8's own.
-        let words = clean(&secret::without_passwords(&message.text)).replace('\n', "\u{fffd}");
-        let mut text = format!("{}{kind}{}: {words}\n", paint.0, paint.1);
+        let mut text = format!("{}{kind}{}: {}\n", paint.0, paint.1, words(&message.text));
         if let Some(place) = &message.place {
-            text.push_str(&format!("  --> {}\n", clean(place)));
+            text.push_str(&format!("  --> {}{}\n", clean(&place.words()), message.used));
         }
         text.push_str(&excerpt(message.marks.clone(), paint));
         if let Some(hint) = &message.hint {
-            let hint = clean(&secret::without_passwords(hint)).replace('\n', "\u{fffd}");
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", words(hint)));
         }
-        self.line(&text);
+        self.line(&format!("{text}{below}"));
     }
 
     fn line(&mut self, text: &str) {
+        if self.recorder.as_ref().is_some_and(|recorder| recorder.silent) {
+            return;
+        }
         let _ = self.out.write_all(text.as_bytes());
     }
 
@@ -175,184 +233,16 @@ impl Report<'_> {
     }
 }
 
-fn of_fault(fault: &Fault) -> Message<'_> {
-    let mut message = Message { text: fault.message.clone(), hint: fault.hint.clone(), ..Message::default() };
-    if let Some(place) = &fault.place {
-        let numbers = place.line.into_iter().chain(place.column).map(|number| format!(":{number}"));
-        message.place = Some(format!("{}{}", place.path, numbers.collect::<String>()));
-        let lines = place.text.as_deref().map(lines).unwrap_or_default();
-        let Some(number) = place.line else { return message };
-        let line = lines.get((number as usize).saturating_sub(1)).copied().unwrap_or_default();
-        let (column, length) = match place.column {
-            Some(column) => (column, word(line, column)),
-            None => (line.chars().take_while(|character| character.is_whitespace()).count() as u32 + 1, u32::MAX),
-        };
-        message.marks.extend(mark(&lines, number, column, length));
-    }
-    message
-}
-
-fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
-    let origin = error.origin();
-    let mut message = placed(error.to_string(), origin, None, error.hint(), sources);
-    if hides(&message.marks) {
-        message.text = secret::without_quotes(&message.text);
-    }
-    if let Some((second, label)) = error.secondary() {
-        let mut other = placed(String::new(), second, None, None, sources);
-        other.marks.iter_mut().for_each(|mark| (mark.sign, mark.label) = ('-', label.to_owned()));
-        message.marks.append(&mut other.marks);
-    }
-    message
-}
-
-/// How to repair a value of the wrong type that a flag has set: by another flag, since quotes would be part of the value.
-fn by_flag(error: &SpecError, sources: &[Source]) -> Option<String> {
-    let Problem::Type { expected, .. } = &error.problem else { return None };
-    let text = expected == "a string";
-    match sources.get(error.origin()?.source as usize)?.name {
-        SourceName::Set(_) if text => Some("set it with `--set-string`".into()),
-        SourceName::SetString(_) | SourceName::SetLiteral(_) if !text => Some("set it with `--set`".into()),
-        _ => None,
-    }
-}
-
-fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source]) -> Vec<Message<'a>> {
-    // The values are read again only where one of them must not be shown.
-    let mut values = None;
-    let mut messages = Vec::new();
-    for error in errors.iter().take(MOST + 1) {
-        let path = error.path();
-        let Some(origin) = error.origin() else {
-            // What stands in no source is an argument.
-            let text = match &error.problem {
-                Problem::Name { name, .. } => error.to_string().replace(name, &secret::shown(name)),
-                _ => error.to_string(),
-            };
-            messages.push(Message { text, hint: error.hint(), ..Message::default() });
-            continue;
-        };
-        let hint = by_flag(error, sources).or_else(|| error.hint());
-        let mut message = placed(error.to_string(), origin, path.as_deref(), hint, sources);
-        if hides(&message.marks) {
-            let values = values.get_or_insert_with(|| values::load(sources));
-            let without = |text: String| match &*values {
-                Ok(values) => secret::without_value(&text, values.root(), origin),
-                Err(_) => secret::without_quotes(&text),
-            };
-            let Message { text, hint, .. } = &mut message;
-            for text in std::iter::once(text).chain(hint) {
-                *text = without(std::mem::take(text));
-            }
-        }
-        messages.push(message);
-    }
-    // Those that are only counted need no text.
-    messages.extend(errors.iter().skip(MOST + 1).map(|_| Message::default()));
-    messages
-}
-
-/// A message about a place in one of the sources.
-fn placed<'a>(
-    text: String,
-    origin: Origin,
-    path: Option<&str>,
-    hint: Option<String>,
-    sources: &'a [Source],
-) -> Message<'a> {
-    let mut message = Message { text, hint, ..Message::default() };
-    let Some(source) = sources.get(origin.source as usize).filter(|_| origin.line > 0) else { return message };
-    let used = origin.used.map(|(line, column)| format!(" (used at {line}:{column})")).unwrap_or_default();
-    message.place = Some(format!("{}:{}:{}{used}", name(source), origin.line, origin.column));
-    let lines = match source.name {
-        SourceName::File(_) | SourceName::Stdin => lines(&source.text),
-        _ => vec![source.text.as_str()],
-    };
-    let Some(mut mark) = mark(&lines, origin.line, origin.column, origin.length) else { return message };
-    if path.is_some_and(|path| secret::sounds_secret(path) && !is_key(&mark, path)) {
-        // The value may stand elsewhere than beside its key: behind an anchor.
-        let column = origin.column as usize - 1;
-        mark.visible = Some(mark.visible.map_or(column, |visible| visible.min(column)));
-    }
-    if mark.visible.is_none()
-        && let Some(hint) = &mut message.hint
-    {
-        // The text as it was written: the value of `1.10` is 1.1.
-        let written: String = mark.line.chars().skip(origin.column as usize - 1).take(origin.length as usize).collect();
-        if !written.contains(['"', '\\']) {
-            *hint = hint.replace("\"…\"", &format!("\"{written}\""));
-        }
-    }
-    mark.label = path.map(|path| format!("in `{}`", clean(path).replace('\n', "\u{fffd}"))).unwrap_or_default();
-    message.marks.push(mark);
-    message
-}
-
-fn mark<'a>(lines: &[&'a str], number: u32, column: u32, length: u32) -> Option<Mark<'a>> {
-    let index = (number as usize).checked_sub(1)?;
-    let visible = secret::visible(lines, index);
-    Some(Mark { number, line: lines.get(index)?, column, length, visible, sign: '^', label: String::new() })
-}
-
-/// Whether a mark is on the last key of a path, and not on its value.
-fn is_key(mark: &Mark<'_>, path: &str) -> bool {
-    let key = path.trim_end_matches(['"', ']']).rsplit(['.', '"', '[']).next().unwrap_or_default();
-    let meant: String = mark.line.chars().skip(mark.column as usize - 1).collect();
-    meant.trim_start_matches(['"', '\'']).starts_with(key)
-}
-
-/// Whether a mark lies in what is not shown.
-fn hides(marks: &[Mark<'_>]) -> bool {
-    marks.iter().any(|mark| mark.visible.is_some_and(|visible| mark.column as usize > visible))
-}
-
-/// How many characters the word at a column has.
-fn word(line: &str, column: u32) -> u32 {
-    let rest = line.chars().skip((column as usize).saturating_sub(1));
-    rest.take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-')).count().max(1) as u32
-}
-
-/// The lines of a text as the reader of YAML counts them, up to the most that it reads and one more; a mark at the
-/// beginning is not part of the first.
-fn lines(text: &str) -> Vec<&str> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while let Some(end) = rest.find(['\n', '\r']).filter(|_| lines.len() < MAX_LINES) {
-        let (line, behind) = rest.split_at(end);
-        lines.push(line);
-        rest = behind.strip_prefix("\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
-    }
-    lines.extend(rest.split(['\n', '\r']).next());
-    lines
-}
-
-/// What a person calls a source.
-pub(super) fn name(source: &Source) -> String {
-    match &source.name {
-        SourceName::File(path) => path.clone(),
-        SourceName::Stdin => "stdin".into(),
-        SourceName::Set(number) => format!("--set #{number}"),
-        SourceName::SetString(number) => format!("--set-string #{number}"),
-        SourceName::SetJson(number) => format!("--set-json #{number}"),
-        SourceName::SetFile(number, _) => format!("--set-file #{number}"),
-        SourceName::SetLiteral(number) => format!("--set-literal #{number}"),
-    }
-}
-
-/// A text that cannot act on the terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if unsafe_to_print(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::message::lines;
+    use crate::values::{self, MAX_LINES, SourceName};
 
     #[test]
     fn no_value_writes_a_line_of_its_own() {
         let mut out = Vec::new();
-        Report { out: &mut out, color: false, warned: 0 }.message("error", "`a\nerror: b`", Some("c\nd"));
+        Report::new(&mut out).message("error", "`a\nerror: b`", Some("c\nd"));
         let expected = "error: `a\u{fffd}error: b`\nhint: c\u{fffd}d\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
@@ -363,7 +253,7 @@ mod tests {
         let sources = [Source { name: SourceName::Stdin, text }];
         let values = values::load(&sources).unwrap();
         let mut out = Vec::new();
-        let mut report = Report { out: &mut out, color: false, warned: 0 };
+        let mut report = Report::new(&mut out);
         report.warnings(values.warnings(), &[], &sources);
         assert_eq!(report.warned, 25);
         let written = String::from_utf8(out).unwrap();
@@ -377,7 +267,7 @@ mod tests {
         let origin = Origin { source: 0, line: 1, column: 1, length: 1, used: None };
         let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n"), None, &sources);
         let mut out = Vec::new();
-        Report { out: &mut out, color: false, warned: 0 }.write("error", &message);
+        Report::new(&mut out).write("error", &message);
         let expected =
             "error: \u{fffd}\n  --> stdin:1:1\n   |\n 1 | \"\\e[2J\": 1\n   | ^ in `a.\u{fffd}[2J\u{fffd}`\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -385,7 +275,7 @@ mod tests {
 
     fn written(failure: &Failure) -> String {
         let mut out = Vec::new();
-        Report { out: &mut out, color: false, warned: 0 }.failure(failure);
+        Report::new(&mut out).failure(failure);
         String::from_utf8(out).unwrap()
     }
 

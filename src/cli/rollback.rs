@@ -7,6 +7,7 @@ use super::report::Report;
 use super::request::World;
 use super::work::{Order, carry_out};
 use super::{Done, apply, diff, live};
+use crate::findings::Form;
 use crate::plan::Goal;
 
 /// The longest description of a rollback that Helm takes, in characters (`pkg/action/rollback.go`, `MaxDescriptionLength`).
@@ -38,7 +39,7 @@ pub(super) fn run(
     }
     let (aim, json) = (Aim::Back(wanted), args.output == DiffOutput::Json);
     if args.dry_run != DryRun::None {
-        let show = diff::Show { unified: 3, json, exit_code: false };
+        let show = diff::Show { unified: 3, form: json.then_some(Form::Json), exit_code: false };
         return diff::show(&release, &aim, &goal, global, &show, world, report);
     }
     let number = wanted.map(|number| format!("{number} ")).unwrap_or_default();

@@ -96,8 +96,8 @@ impl Aimed {
                 report.blank();
             }
             let kind = match finding.effect {
-                Effect::Lacks => "error",
-                Effect::Ignores => "warning",
+                Effect::Lacks => ("error", "target-lacks"),
+                Effect::Ignores => ("warning", "target-ignores"),
             };
             lacks |= finding.effect == Effect::Lacks;
             let place = finding.origin.zip(finding.path.as_deref());

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
+use super::Done;
 use super::args::{self, Global};
+use super::document::{self, Found};
 use super::failure::{Failure, Fault};
 use super::helm;
+use super::recorder::Recorder;
 use super::render::{api_version, decode_values, warn_of_unread};
 use super::report::{self, Report};
 use super::request::{Request, Verb, World, settle, settle_files};
 use super::target::{self, Aimed};
+use crate::findings::{Check, Finding};
 use crate::manifest::ObjectKey;
 use crate::render::{ApiVersion, Options, RenderErrors, Rendered, Routing};
 use crate::spec::{Problem, SpecErrors};
@@ -26,87 +32,143 @@ struct Checked {
     sets: usize,
 }
 
-/// Runs the command; gives what is to be printed on stdout.
+/// One release that was to be checked.
+struct Release {
+    /// As it was typed.
+    name: String,
+    /// None where it is invalid.
+    checked: Option<Checked>,
+    /// What was found, where a document is to be printed.
+    findings: Vec<Finding>,
+}
+
+/// Runs the command; gives what is to be printed on stdout, and the exit code.
 pub(super) fn run(
     args: &args::Validate,
     global: &Global,
     verb: Verb,
     world: &mut World<'_>,
     report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let Some(form) = args.output.form() else {
+        let mut releases = Vec::new();
+        let words = check_all(args, global, verb, world, report, &mut releases)?;
+        return Ok(text(&releases, &words).into());
+    };
+    document::begin(form, world, report);
+    let mut releases = Vec::new();
+    let (verdict, failed) = match check_all(args, global, verb, world, report, &mut releases) {
+        Ok(words) => (format!("{}{words}", verdict(&releases)), None),
+        Err(failure) if releases.is_empty() => ("nothing was checked".to_owned(), Some(failure)),
+        Err(failure) => (sum(&releases), Some(failure)),
+    };
+    let recorder = report.recorder.as_ref();
+    // A file that is missing is what the message is about.
+    let typed = |name: &str| args.releases.iter().any(|path| path == name && path != "-");
+    let file = |name: &str| recorder.and_then(|recorder| recorder.file(name)).or(typed(name).then(|| name.to_owned()));
+    let checks = releases.into_iter().map(|release| of_release(release, &file)).collect();
+    document::print(form, Found { command: "validate", checks, verdict, page: None, code: 0 }, failed, world, report)
+}
+
+/// Checks every release that is named, the valid and the invalid ones; fails when one of them is invalid, gives else what
+/// stands behind the verdict.
+fn check_all(
+    args: &args::Validate,
+    global: &Global,
+    verb: Verb,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+    releases: &mut Vec<Release>,
 ) -> Result<String, Failure> {
-    let releases = helm::without_chart(args.releases.clone(), verb, report);
-    if !releases.is_empty() && !args.sources.files.is_empty() {
+    let paths = helm::without_chart(args.releases.clone(), verb, report);
+    if !paths.is_empty() && !args.sources.files.is_empty() {
         return Err(Failure::usage(
             "a file is either a RELEASE of its own, or given with `-f` as a part of one",
             "check one release of several files with `r8 validate -f base.yaml -f production.yaml`",
         ));
     }
-    if releases.iter().filter(|path| *path == "-").count() > 1 {
+    if paths.iter().filter(|path| *path == "-").count() > 1 {
         return Err(Fault::new("`-` appears twice, and stdin can be read once", None).into());
     }
     let mut look = Look { args, global, aimed: target::of(args.target.as_deref())? };
-    if releases.is_empty() {
-        let request = settle(&args.sources, global, verb, args.name.clone(), world)?;
-        let name = request.sources.first().map(report::name).unwrap_or_default();
-        let warned = report.warned;
-        warn_of_unread(&request.catalog, request.templates.as_deref(), report);
-        let checked = look.check(&request, warned, world, report)?;
-        return Ok(format!("{name}: {}\n{}{}\n", line(&checked), verdict(&[checked]), look.words()));
-    }
-    let mut printed = String::new();
-    let (mut checked, mut failed) = (Vec::new(), Vec::new());
     let mut makers = BTreeMap::new();
+    let mut codes = Vec::new();
+    // All releases have one folder of templates.
     let mut told = false;
-    for path in &releases {
-        let file = std::slice::from_ref(path);
-        let request = settle_files(file, "validate", &args.sources, global, args.name.clone(), world);
+    let several = paths.len();
+    let targets: Vec<Option<&String>> = if paths.is_empty() { vec![None] } else { paths.iter().map(Some).collect() };
+    for path in targets {
+        let mark = report.recorder.as_ref().map_or(0, Recorder::mark);
+        let request = match path {
+            Some(path) => {
+                let file = std::slice::from_ref(path);
+                settle_files(file, "validate", &args.sources, global, args.name.clone(), world)
+            }
+            None => settle(&args.sources, global, verb, args.name.clone(), world),
+        };
+        let typed = path.or(args.sources.files.first()).cloned();
+        let source = request.as_ref().ok().and_then(|request| request.sources.first()).map(report::name);
+        let name = path.cloned().or(source).or(typed).unwrap_or_else(|| "values.yaml".to_owned());
         let warned = report.warned;
         let found = request.and_then(|request| {
-            // All releases have one folder of templates.
             if !std::mem::replace(&mut told, true) {
                 warn_of_unread(&request.catalog, request.templates.as_deref(), report);
             }
             look.check(&request, warned, world, report)
         });
-        match found.and_then(|found| alone(found, path, &mut makers, args.strict, report)) {
-            Ok(found) => {
-                printed.push_str(&format!("{path}: {}\n", line(&found)));
-                checked.push(found);
+        let found = found.and_then(|found| alone(found, &name, &mut makers, args.strict, report));
+        let checked = found.map_err(|failure| {
+            if !codes.is_empty() {
+                report.blank();
             }
-            Err(failure) => {
-                if !failed.is_empty() {
-                    report.blank();
-                }
-                report.failure(&failure);
-                failed.push(failure.code());
-            }
-        }
+            report.failure(&failure);
+            codes.push(failure.code());
+        });
+        let findings = report.recorder.as_mut().map(|recorder| recorder.since(mark)).unwrap_or_default();
+        releases.push(Release { name, checked: checked.ok(), findings });
     }
     // A refusal of the system is worse than invalid input: it says nothing about the release.
-    let Some(code) = failed.iter().copied().min() else {
-        return Ok(format!("{printed}{}{}\n", verdict(&checked), look.words()));
-    };
-    if releases.len() > 1 {
-        report.message("error", &format!("{} of {} releases are invalid", failed.len(), releases.len()), None);
+    let Some(code) = codes.iter().copied().min() else { return Ok(look.words()) };
+    if several > 1 {
+        report.sum(&sum(releases));
     }
     Err(Failure::Reported(code))
 }
 
+/// What a person reads of valid releases.
+fn text(releases: &[Release], words: &str) -> String {
+    let line = |release: &Release| Some(format!("{}: {}\n", release.name, line(release.checked.as_ref()?)));
+    format!("{}{}{words}\n", releases.iter().filter_map(line).collect::<String>(), verdict(releases))
+}
+
+/// What a machine reads of a release; `file` says how it finds one.
+fn of_release(release: Release, file: &dyn Fn(&str) -> Option<String>) -> Check {
+    let facts = release.checked.as_ref().map(|checked| {
+        json!({
+            "release": checked.release, "versions": checked.versions, "objects": checked.objects.len(),
+            "readySets": checked.sets,
+        })
+    });
+    let facts = facts.and_then(|facts| facts.as_object().cloned()).unwrap_or_default();
+    let said = release.checked.as_ref().map(line).unwrap_or_default();
+    Check { file: file(&release.name), name: release.name, facts, said, findings: release.findings }
+}
+
 /// Warns of objects that a release makes and another one before it, too; `makers` are the objects so far, with the release
 /// and the file. Several files of one release are its states.
-fn alone<'a>(
+fn alone(
     checked: Checked,
-    path: &'a str,
-    makers: &mut BTreeMap<ObjectKey, (String, &'a str)>,
+    path: &str,
+    makers: &mut BTreeMap<ObjectKey, (String, String)>,
     strict: bool,
     report: &mut Report<'_>,
 ) -> Result<Checked, Failure> {
-    let mut shared: BTreeMap<&str, Vec<&ObjectKey>> = BTreeMap::new();
+    let mut shared: BTreeMap<String, Vec<&ObjectKey>> = BTreeMap::new();
     for key in &checked.objects {
         match makers.get(key) {
             Some((release, _)) if *release == checked.release => {}
-            Some((_, first)) => shared.entry(first).or_default().push(key),
-            None => drop(makers.insert(key.clone(), (checked.release.clone(), path))),
+            Some((_, first)) => shared.entry(first.clone()).or_default().push(key),
+            None => drop(makers.insert(key.clone(), (checked.release.clone(), path.to_owned()))),
         }
     }
     for (first, keys) in &shared {
@@ -116,13 +178,14 @@ fn alone<'a>(
         };
         let one = keys.first().map(ToString::to_string).unwrap_or_default();
         let hint = "give one of them other names or another namespace, unless they go to different clusters";
-        report.message("warning", &format!("{first} and {path} both make {one}{more}"), Some(hint));
+        let text = format!("{first} and {path} both make {one}{more}");
+        report.remark("warning", "shared-object", &text, Some(hint), None);
     }
     if strict && !shared.is_empty() { Err(strictly()) } else { Ok(checked) }
 }
 
 fn strictly() -> Failure {
-    Fault::new("there are warnings, which `--strict` takes for errors", None).into()
+    Failure::Rule("strict", Box::new(Fault::new("there are warnings, which `--strict` takes for errors", None)))
 }
 
 fn line(checked: &Checked) -> String {
@@ -132,9 +195,19 @@ fn line(checked: &Checked) -> String {
     format!("release {}: {versions}, {objects}, {sets}", checked.release)
 }
 
-fn verdict(checked: &[Checked]) -> String {
-    let objects = checked.iter().map(|checked| checked.objects.len()).sum();
-    format!("{}, {}: valid", count(checked.len(), "release"), count(objects, "object"))
+fn verdict(releases: &[Release]) -> String {
+    let checked = releases.iter().filter_map(|release| release.checked.as_ref());
+    let objects = checked.map(|checked| checked.objects.len()).sum();
+    format!("{}, {}: valid", count(releases.len(), "release"), count(objects, "object"))
+}
+
+/// How many releases are invalid, of those that are.
+fn sum(releases: &[Release]) -> String {
+    let invalid = releases.iter().filter(|release| release.checked.is_none()).count();
+    match releases.len() {
+        1 => "the release is invalid".to_owned(),
+        all => format!("{invalid} of {all} releases are invalid"),
+    }
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -7,7 +7,7 @@ use super::args::{self, Global, Writer};
 use super::failure::Failure;
 use super::report::Report;
 use super::request::{Request, Verb, World, settle, settle_files};
-use super::{helm, render, secret, sources};
+use super::{diff, helm, render, secret, sources};
 use crate::manifest::Manifests;
 use crate::plan::{Goal, Plan, Refusal, Release, Routing, Warning};
 use crate::render::{ApiVersion, Options};
@@ -94,8 +94,9 @@ pub(super) fn goal(args: &args::Change) -> Goal {
 
 /// Writes the warnings of a plan.
 pub(super) fn warn(plan: &Plan, report: &mut Report<'_>) {
-    for (warning, hint) in advised(&plan.warnings) {
-        report.message("warning", &warning, hint);
+    for (warning, (text, hint)) in plan.warnings.iter().zip(advised(&plan.warnings)) {
+        let place = diff::of_warning(plan, warning, report);
+        report.remark("warning", warning.rule(), &text, hint, place);
     }
 }
 

@@ -40,6 +40,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The stable name of the rule that it belongs to, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Refusal::Owner { .. } => "foreign-object",
+            Refusal::Conflict { .. } => "field-conflict",
+            Refusal::Controller(_) => "route-of-controller",
+            Refusal::RouteRemoved(_) => "route-removed",
+            Refusal::Environment { .. } => "environment-changed",
+        }
+    }
+
     /// What of it the user can do.
     pub fn hint(&self) -> String {
         match self {

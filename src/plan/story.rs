@@ -39,6 +39,15 @@ pub enum Surprise {
 }
 
 impl Surprise {
+    /// The stable name of the rule that it belongs to, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Surprise::OnlyOne(_) => "only-version-changed",
+            Surprise::Large { .. } => "large-start",
+            Surprise::Removed { .. } => "removed-with-requests",
+        }
+    }
+
     /// Name of the version that it is about.
     pub fn version(&self) -> &str {
         match self {

@@ -26,6 +26,15 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The stable name of the rule that it belongs to, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Warning::Interrupted(_) => "version-interrupted",
+            Warning::Off(_) => "version-without-pods",
+            Warning::Moved { .. } => "version-moved",
+        }
+    }
+
     /// What of it the user can do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

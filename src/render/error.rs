@@ -142,6 +142,18 @@ impl RenderErrors {
         }
     }
 
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match &self.0 {
+            RenderError::Template { .. } => "template-fails",
+            RenderError::Missing { .. } => "template-missing",
+            RenderError::TooLarge { .. } => "routemap-too-large",
+            RenderError::TooMuch { .. } => "templates-write-too-much",
+            RenderError::Manifest(_) => "object-unwritable",
+            RenderError::Internal(_) => "internal-error",
+        }
+    }
+
     /// How to repair it.
     pub fn hint(&self) -> Option<String> {
         match &self.0 {

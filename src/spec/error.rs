@@ -278,3 +278,43 @@ pub enum Problem {
         namespace: String,
     },
 }
+
+impl Problem {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Problem::Missing(_) => "missing-key",
+            Problem::MissingUnless { .. } => "missing-alternative",
+            Problem::Type { .. } => "wrong-type",
+            Problem::UnknownKey(_) => "unknown-key",
+            Problem::OtherEnvironment { .. } => "key-of-other-environment",
+            Problem::Dead { .. } => "dead-key",
+            Problem::UnknownEnvironment(_) => "unknown-environment",
+            Problem::UnknownStrategy { .. } => "unknown-strategy",
+            Problem::NoStrategy(_) => "strategy-of-no-environment",
+            Problem::NoName => "release-without-name",
+            Problem::Name { .. } => "bad-name",
+            Problem::Pattern { .. } => "pattern-mismatch",
+            Problem::Range { .. } => "out-of-range",
+            Problem::WeightSum { .. } => "weight-sum",
+            Problem::SingleWeight => "weight-of-only-version",
+            Problem::NoWeight => "all-weights-zero",
+            Problem::NothingMirrored => "nothing-mirrored",
+            Problem::TooMany { .. } => "too-many",
+            Problem::Twice { .. } => "object-written-twice",
+            Problem::SameName { .. } => "same-version-name",
+            Problem::SamePort { .. } => "same-port",
+            Problem::MatchOfPrimary { .. } => "match-of-primary",
+            Problem::Match(problem) => problem.rule(),
+            Problem::Ignored { .. } => "ignored-key",
+            Problem::FixedAnnotation { .. } => "fixed-annotation",
+            Problem::TwoNamespaces { .. } => "two-namespaces",
+            Problem::Kserve(problem) => problem.rule(),
+            Problem::Watched(_) => "fixed-label",
+            Problem::WeightAnnotation(_) => "weight-annotation",
+            Problem::WeightUnread { .. } => "weight-annotation-unread",
+            Problem::SameButCase { .. } => "annotations-differ-in-case",
+            Problem::OtherNamespace { .. } => "object-outside-namespace",
+        }
+    }
+}

@@ -115,6 +115,23 @@ pub enum TemplatesError {
 }
 
 impl TemplatesError {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            TemplatesError::Table { .. } => "table-form",
+            TemplatesError::UnknownEnvironment { .. } => "table-unknown-environment",
+            TemplatesError::NoStrategy { .. } => "table-no-strategy",
+            TemplatesError::UnknownBase { .. } => "table-unknown-base",
+            TemplatesError::Cycle { .. } => "table-cycle",
+            TemplatesError::UnknownStrategy { .. } => "table-unknown-strategy",
+            TemplatesError::UnknownObject { .. } => "table-unknown-object",
+            TemplatesError::Missing { .. } => "table-missing-template",
+            TemplatesError::NoRoute { .. } => "table-without-route",
+            TemplatesError::Key { .. } => "table-key",
+            TemplatesError::Pattern { .. } => "table-pattern",
+        }
+    }
+
     /// How to repair it.
     pub fn hint(&self) -> Option<String> {
         match self {

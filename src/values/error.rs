@@ -171,6 +171,56 @@ pub enum SetProblem {
     },
 }
 
+impl ValuesProblem {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            ValuesProblem::Yaml(_) => "not-yaml",
+            ValuesProblem::Root(_) => "root-not-map",
+            ValuesProblem::Twice { .. } => "duplicate-key",
+            ValuesProblem::TwiceInJson(_) => "duplicate-key-in-json",
+            ValuesProblem::Key(_) => "key-not-text",
+            ValuesProblem::Merge(_) => "merge-key",
+            ValuesProblem::NotFinite(_) => "not-finite",
+            ValuesProblem::Recursive => "recursive-alias",
+            ValuesProblem::Depth(_) => "too-deep",
+            ValuesProblem::Nodes(_) => "too-many-nodes",
+            ValuesProblem::AliasedNodes(_) => "too-many-aliased-nodes",
+            ValuesProblem::Aliased(_) => "aliases-too-large",
+            ValuesProblem::Size { .. } => "too-large",
+            ValuesProblem::Lines(_) => "too-many-lines",
+            ValuesProblem::Separator(_) => "bad-separator",
+            ValuesProblem::BehindEnd => "text-behind-end",
+            ValuesProblem::Set(problem) => problem.rule(),
+            ValuesProblem::Binary => "not-base64",
+            ValuesProblem::Json(_) => "not-json",
+        }
+    }
+}
+
+impl SetProblem {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            SetProblem::Empty => "set-empty",
+            SetProblem::NoValue(_) => "set-without-value",
+            SetProblem::Comma(_) => "set-trailing-comma",
+            SetProblem::NoFirstKey => "set-without-key",
+            SetProblem::EmptyKey => "set-empty-key",
+            SetProblem::Depth(_) => "set-too-deep",
+            SetProblem::OpenIndex => "set-open-index",
+            SetProblem::Index(_) => "set-bad-index",
+            SetProblem::NegativeIndex(_) => "set-negative-index",
+            SetProblem::LargeIndex { .. } => "set-large-index",
+            SetProblem::IndexWithoutValue(_) => "set-index-without-value",
+            SetProblem::BehindIndex(_) => "set-behind-index",
+            SetProblem::OpenList => "set-open-list",
+            SetProblem::NoMap { .. } => "set-no-map",
+            SetProblem::NoList { .. } => "set-no-list",
+        }
+    }
+}
+
 impl ValuesError {
     /// Where it is.
     pub fn origin(&self) -> Origin {
@@ -222,6 +272,13 @@ pub enum ValuesWarning {
 }
 
 impl ValuesWarning {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            ValuesWarning::BooleanKey { .. } => "boolean-key",
+        }
+    }
+
     /// Where it is.
     pub fn origin(&self) -> Origin {
         let ValuesWarning::BooleanKey { origin, .. } = self;

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Sources;
+use super::{FindingsForm, Sources};
 
 pub(in crate::cli) const DIFF_EXAMPLES: &str = "\
 Examples:
@@ -27,8 +27,11 @@ pub(in crate::cli) struct Diff {
     #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
     pub unified: usize,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
-    pub output: DiffOutput,
+    ///
+    /// Of the forms for machines all but json show what an apply would refuse, and what may surprise, at the place of the
+    /// values; they are printed also when the values are invalid. Messages for people go to stderr beside them.
+    #[arg(short, long, value_enum, default_value_t = FindingsForm::Text, value_name = "FORM")]
+    pub output: FindingsForm,
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub exit_code: bool,
@@ -122,6 +125,7 @@ pub(in crate::cli) enum Writer {
     Route,
 }
 
+#[cfg(feature = "cluster")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DiffOutput {
     #[value(alias = "table")]

@@ -260,7 +260,7 @@ fn old_values(texts: Vec<Text>, args: &args::Diff, request: &Request) -> Result<
 /// What the values before make; of what they warn is no news.
 fn rendered(request: &Request, args: &args::Diff) -> Result<Made, Failure> {
     let mut unheard = std::io::sink();
-    let mut report = Report { out: &mut unheard, color: false, warned: 0 };
+    let mut report = Report::new(&mut unheard);
     wanted::made(request, args.change.routing, ApiVersion::V1beta1, &mut report)
 }
 

@@ -20,7 +20,7 @@ pub(super) fn objects(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Objects, Failure> {
-    let (spec, _) = render::decode(request, &mut Report { out: &mut std::io::sink(), color: false, warned: 0 })?;
+    let (spec, _) = render::decode(request, &mut Report::new(&mut std::io::sink()))?;
     let release = Release { name: spec.name.to_string(), namespace: spec.namespace.to_string() };
     let (access, driver) = (connect::access(global, world.variable), records::driver(world)?);
     let progress = Progress::new(report, false);

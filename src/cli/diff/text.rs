@@ -40,7 +40,7 @@ pub(in crate::cli) fn unrouted(plan: &Plan) -> String {
     if loses { format!("{}  routed → no route\n", plan.release.name) } else { String::new() }
 }
 
-fn is_shown(change: &Change) -> bool {
+pub(super) fn is_shown(change: &Change) -> bool {
     change.action != Action::Unchanged
         || change.is_being_deleted()
         || !change.conflicts.is_empty()
@@ -52,7 +52,7 @@ fn is_of_object(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Owner { .. } | Refusal::Conflict { .. })
 }
 
-fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
+pub(super) fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
     let mut out = format!("{} {}\n", word(change.action), change.key);
     if change.is_being_deleted() {
         out.push_str("~ is being deleted\n");
@@ -158,7 +158,7 @@ fn told(plan: &Plan) -> String {
     out
 }
 
-fn step(plan: &Plan, index: usize) -> String {
+pub(super) fn step(plan: &Plan, index: usize) -> String {
     let named = |index: usize| {
         let member = plan.members.iter().find(|member| member.index == Some(index));
         member.map_or_else(|| index.to_string(), |member| member.name.clone())
@@ -179,7 +179,7 @@ fn step(plan: &Plan, index: usize) -> String {
     format!("step {}: {text}\n", index + 1)
 }
 
-fn counts(plan: &Plan) -> String {
+pub(super) fn counts(plan: &Plan) -> String {
     let count = |action: Action| plan.changes.iter().filter(|change| change.action == action).count();
     let (create, update, delete) = (count(Action::Create), count(Action::Update), count(Action::Delete));
     let unchanged = count(Action::Unchanged);

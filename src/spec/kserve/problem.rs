@@ -143,3 +143,37 @@ pub enum KserveProblem {
         found: String,
     },
 }
+
+impl KserveProblem {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            KserveProblem::UnknownMode(_) => "kserve-unknown-mode",
+            KserveProblem::OldMode { .. } => "kserve-old-mode",
+            KserveProblem::Implementations { .. } => "kserve-implementations",
+            KserveProblem::NamedContainer(_) => "kserve-named-container",
+            KserveProblem::Replicas { .. } => "kserve-replicas",
+            KserveProblem::Autoscaler(_) => "kserve-autoscaler",
+            KserveProblem::Metric { .. } => "kserve-metric",
+            KserveProblem::MetricOfStandard(_) => "kserve-metric-of-standard",
+            KserveProblem::KedaScaleMetric => "kserve-keda-scale-metric",
+            KserveProblem::Strategy(_) => "kserve-deployment-strategy",
+            KserveProblem::StrategyByDefault => "kserve-deployment-strategy-by-default",
+            KserveProblem::CanaryTraffic(_) => "kserve-canary-traffic-percent",
+            KserveProblem::TwoStorages => "kserve-two-storages",
+            KserveProblem::MountPath(_) => "kserve-mount-path",
+            KserveProblem::MountPaths(_) => "kserve-mount-paths",
+            KserveProblem::StorageType(_) => "kserve-storage-type",
+            KserveProblem::Scheme(_) => "kserve-storage-scheme",
+            KserveProblem::CanaryMode(_) => "kserve-canary-mode",
+            KserveProblem::CanaryIdle => "kserve-canary-idle",
+            KserveProblem::CanaryTwice(_) => "kserve-canary-named-twice",
+            KserveProblem::CanarySum(_) => "kserve-canary-sum",
+            KserveProblem::CanaryField(_) => "kserve-canary-field",
+            KserveProblem::CanaryReplicas { .. } => "kserve-canary-replicas",
+            KserveProblem::LongService { .. } => "kserve-long-service",
+            KserveProblem::LongHost { .. } => "kserve-long-host",
+            KserveProblem::Rollout { .. } => "kserve-rollout-duration",
+        }
+    }
+}

@@ -94,6 +94,30 @@ pub enum MatchProblem {
     LegacyGateway(String),
 }
 
+impl MatchProblem {
+    /// The stable name of the rule that is broken, in kebab-case; [`crate::findings::RULES`] says what each means.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            MatchProblem::Empty => "match-empty",
+            MatchProblem::CatchAll => "match-of-every-request",
+            MatchProblem::Covered { .. } => "match-never-reached",
+            MatchProblem::HeaderName(_) => "match-header-name",
+            MatchProblem::Claim(_) => "match-claim",
+            MatchProblem::Kinds { .. } => "match-kinds",
+            MatchProblem::NoText(_) => "match-without-text",
+            MatchProblem::Long { .. } => "match-too-long",
+            MatchProblem::Regex { .. } => "match-regex",
+            MatchProblem::PathStart => "match-path-start",
+            MatchProblem::PathPart(_) => "match-path-part",
+            MatchProblem::PathEnd(_) => "match-path-end",
+            MatchProblem::PathCharacter(_) => "match-path-character",
+            MatchProblem::Twice(_) => "match-named-twice",
+            MatchProblem::HeaderValue(_) => "match-header-value",
+            MatchProblem::LegacyGateway(_) => "match-legacy-gateway",
+        }
+    }
+}
+
 /// Checks a list of matches.
 pub(super) fn check(walk: &mut Walk<'_>, form: Form, key: &str, node: &Node, path: &str) {
     let Kind::List(items) = &node.kind else {

@@ -1,0 +1,229 @@
+//! One message: its text, its place, the lines that it is about, and how to repair it.
+
+use super::excerpt::{Mark, excerpt, unsafe_to_print};
+use super::failure::Fault;
+use super::secret;
+use crate::findings::{Finding, Place, Severity};
+use crate::spec::{Problem, SpecError};
+use crate::values::{self, MAX_LINES, Origin, Source, SourceName, ValuesError};
+
+/// One message before it is written.
+#[derive(Default)]
+pub(super) struct Message<'a> {
+    /// Name of the rule; empty for one that goes by the kind.
+    pub rule: &'static str,
+    pub text: String,
+    /// What stands behind `-->`.
+    pub place: Option<Place>,
+    /// What stands behind the place.
+    pub used: String,
+    pub marks: Vec<Mark<'a>>,
+    pub hint: Option<String>,
+}
+
+/// A message for machines.
+pub(super) fn finding(kind: &str, message: &Message<'_>) -> Finding {
+    let (severity, rule) = match kind {
+        "warning" => (Severity::Warning, "note"),
+        "note" => (Severity::Note, "note"),
+        "internal error" => (Severity::Error, "internal-error"),
+        _ => (Severity::Error, "input"),
+    };
+    Finding {
+        severity,
+        rule: if message.rule.is_empty() { rule } else { message.rule },
+        message: words(&message.text),
+        hint: message.hint.as_deref().map(words),
+        place: message.place.clone(),
+        excerpt: excerpt(message.marks.clone(), ("", "")),
+    }
+}
+
+/// A text of one line that shows no password: a line break of a value would begin a line that looks like one of r8's own.
+pub(super) fn words(text: &str) -> String {
+    clean(&secret::without_passwords(text)).replace('\n', "\u{fffd}")
+}
+
+pub(super) fn of_fault(fault: &Fault) -> Message<'_> {
+    let mut message = Message { text: fault.message.clone(), hint: fault.hint.clone(), ..Message::default() };
+    if let Some(place) = &fault.place {
+        let (line, column) = (place.line, place.column);
+        message.place = Some(Place { source: place.path.clone(), is_file: true, line, column, length: None });
+        let lines = place.text.as_deref().map(lines).unwrap_or_default();
+        let Some(number) = place.line else { return message };
+        let line = lines.get((number as usize).saturating_sub(1)).copied().unwrap_or_default();
+        let (column, length) = match place.column {
+            Some(column) => (column, word(line, column)),
+            None => (line.chars().take_while(|character| character.is_whitespace()).count() as u32 + 1, u32::MAX),
+        };
+        message.marks.extend(mark(&lines, number, column, length));
+    }
+    message
+}
+
+pub(super) fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
+    let origin = error.origin();
+    let mut message = placed(error.to_string(), origin, None, error.hint(), sources);
+    message.rule = error.problem.rule();
+    if hides(&message.marks) {
+        message.text = secret::without_quotes(&message.text);
+    }
+    if let Some((second, label)) = error.secondary() {
+        let mut other = placed(String::new(), second, None, None, sources);
+        other.marks.iter_mut().for_each(|mark| (mark.sign, mark.label) = ('-', label.to_owned()));
+        message.marks.append(&mut other.marks);
+    }
+    message
+}
+
+/// How to repair a value of the wrong type that a flag has set: by another flag, since quotes would be part of the value.
+fn by_flag(error: &SpecError, sources: &[Source]) -> Option<String> {
+    let Problem::Type { expected, .. } = &error.problem else { return None };
+    let text = expected == "a string";
+    match sources.get(error.origin()?.source as usize)?.name {
+        SourceName::Set(_) if text => Some("set it with `--set-string`".into()),
+        SourceName::SetString(_) | SourceName::SetLiteral(_) if !text => Some("set it with `--set`".into()),
+        _ => None,
+    }
+}
+
+/// Messages of a release; those behind the first `most` are only counted.
+pub(super) fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source], most: usize) -> Vec<Message<'a>> {
+    // The values are read again only where one of them must not be shown.
+    let mut values = None;
+    let mut messages = Vec::new();
+    for error in errors.iter().take(most + 1) {
+        let (path, rule) = (error.path(), error.problem.rule());
+        let Some(origin) = error.origin() else {
+            // What stands in no source is an argument.
+            let text = match &error.problem {
+                Problem::Name { name, .. } => error.to_string().replace(name, &secret::shown(name)),
+                _ => error.to_string(),
+            };
+            messages.push(Message { rule, text, hint: error.hint(), ..Message::default() });
+            continue;
+        };
+        let hint = by_flag(error, sources).or_else(|| error.hint());
+        let mut message = placed(error.to_string(), origin, path.as_deref(), hint, sources);
+        message.rule = rule;
+        if hides(&message.marks) {
+            let values = values.get_or_insert_with(|| values::load(sources));
+            let without = |text: String| match &*values {
+                Ok(values) => secret::without_value(&text, values.root(), origin),
+                Err(_) => secret::without_quotes(&text),
+            };
+            let Message { text, hint, .. } = &mut message;
+            for text in std::iter::once(text).chain(hint) {
+                *text = without(std::mem::take(text));
+            }
+        }
+        messages.push(message);
+    }
+    // Those that are only counted need no text.
+    messages.extend(errors.iter().skip(most + 1).map(|_| Message::default()));
+    messages
+}
+
+/// A message about a place in one of the sources.
+pub(super) fn placed<'a>(
+    text: String,
+    origin: Origin,
+    path: Option<&str>,
+    hint: Option<String>,
+    sources: &'a [Source],
+) -> Message<'a> {
+    let mut message = Message { text, hint, ..Message::default() };
+    let Some(source) = sources.get(origin.source as usize).filter(|_| origin.line > 0) else { return message };
+    message.used = origin.used.map(|(line, column)| format!(" (used at {line}:{column})")).unwrap_or_default();
+    message.place = Some(place(source, origin));
+    let lines = match source.name {
+        SourceName::File(_) | SourceName::Stdin => lines(&source.text),
+        _ => vec![source.text.as_str()],
+    };
+    let Some(mut mark) = mark(&lines, origin.line, origin.column, origin.length) else { return message };
+    if path.is_some_and(|path| secret::sounds_secret(path) && !is_key(&mark, path)) {
+        // The value may stand elsewhere than beside its key: behind an anchor.
+        let column = origin.column as usize - 1;
+        mark.visible = Some(mark.visible.map_or(column, |visible| visible.min(column)));
+    }
+    if mark.visible.is_none()
+        && let Some(hint) = &mut message.hint
+    {
+        // The text as it was written: the value of `1.10` is 1.1.
+        let written: String = mark.line.chars().skip(origin.column as usize - 1).take(origin.length as usize).collect();
+        if !written.contains(['"', '\\']) {
+            *hint = hint.replace("\"…\"", &format!("\"{written}\""));
+        }
+    }
+    mark.label = path.map(|path| format!("in `{}`", clean(path).replace('\n', "\u{fffd}"))).unwrap_or_default();
+    message.marks.push(mark);
+    message
+}
+
+/// A place in a source.
+pub(super) fn place(source: &Source, origin: Origin) -> Place {
+    Place {
+        source: name(source),
+        is_file: matches!(source.name, SourceName::File(_)),
+        line: Some(origin.line),
+        column: Some(origin.column),
+        length: Some(origin.length),
+    }
+}
+
+fn mark<'a>(lines: &[&'a str], number: u32, column: u32, length: u32) -> Option<Mark<'a>> {
+    let index = (number as usize).checked_sub(1)?;
+    let visible = secret::visible(lines, index);
+    Some(Mark { number, line: lines.get(index)?, column, length, visible, sign: '^', label: String::new() })
+}
+
+/// Whether a mark is on the last key of a path, and not on its value.
+fn is_key(mark: &Mark<'_>, path: &str) -> bool {
+    let key = path.trim_end_matches(['"', ']']).rsplit(['.', '"', '[']).next().unwrap_or_default();
+    let meant: String = mark.line.chars().skip(mark.column as usize - 1).collect();
+    meant.trim_start_matches(['"', '\'']).starts_with(key)
+}
+
+/// Whether a mark lies in what is not shown.
+fn hides(marks: &[Mark<'_>]) -> bool {
+    marks.iter().any(|mark| mark.visible.is_some_and(|visible| mark.column as usize > visible))
+}
+
+/// How many characters the word at a column has.
+fn word(line: &str, column: u32) -> u32 {
+    let rest = line.chars().skip((column as usize).saturating_sub(1));
+    rest.take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-')).count().max(1) as u32
+}
+
+/// The lines of a text as the reader of YAML counts them, up to the most that it reads and one more; a mark at the
+/// beginning is not part of the first.
+pub(super) fn lines(text: &str) -> Vec<&str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(end) = rest.find(['\n', '\r']).filter(|_| lines.len() < MAX_LINES) {
+        let (line, behind) = rest.split_at(end);
+        lines.push(line);
+        rest = behind.strip_prefix("\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
+    }
+    lines.extend(rest.split(['\n', '\r']).next());
+    lines
+}
+
+/// What a person calls a source.
+pub(super) fn name(source: &Source) -> String {
+    match &source.name {
+        SourceName::File(path) => path.clone(),
+        SourceName::Stdin => "stdin".into(),
+        SourceName::Set(number) => format!("--set #{number}"),
+        SourceName::SetString(number) => format!("--set-string #{number}"),
+        SourceName::SetJson(number) => format!("--set-json #{number}"),
+        SourceName::SetFile(number, _) => format!("--set-file #{number}"),
+        SourceName::SetLiteral(number) => format!("--set-literal #{number}"),
+    }
+}
+
+/// A text that cannot act on the terminal.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if unsafe_to_print(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
