@@ -338,7 +338,7 @@ pub(super) struct Print {
     /// Form of the output; json is one List
     #[arg(short, long, value_enum, default_value_t = Output::Yaml, value_name = "FORM")]
     pub output: Output,
-    /// Refuse what the products of a target lack, warn of what they ignore, as `validate --target` does
+    /// Refuse what the products of a target lack, warn of what they ignore
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
 }
