@@ -6,6 +6,7 @@
 //! The Iter8 chart cannot be had from a registry: Helm gets a chart whose only template is what r8 printed, so its figure
 //! is what Helm needs at least.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -81,19 +82,51 @@ fn r8_diff_against(bencher: Bencher, count: usize) {
     });
 }
 
+/// The documented releases, one process after the other; none where `R8_SHARED` (`../shared`) has no oracle.
+fn documented() -> Vec<PathBuf> {
+    let shared = std::env::var_os("R8_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let entries = std::fs::read_dir(shared.join("oracle")).into_iter().flatten();
+    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path().join("values.yaml")).collect();
+    cases.sort();
+    cases
+}
+
+#[divan::bench(sample_count = 20)]
+fn r8_render_documented(bencher: Bencher) {
+    let cases = documented();
+    bencher.bench_local(|| cases.iter().for_each(|values| run(render(values))));
+}
+
+#[divan::bench(sample_count = 20)]
+fn helm_template_documented(bencher: Bencher) {
+    let Some(helm) = std::env::var_os("R8_BENCH_HELM") else { return };
+    let chart = |(index, values): (usize, &PathBuf)| (chart(&format!("documented-{index}"), values), values.clone());
+    let charts: Vec<(PathBuf, PathBuf)> = documented().iter().enumerate().map(chart).collect();
+    bencher.bench_local(|| charts.iter().for_each(|(chart, values)| run(template(&helm, chart, values))));
+}
+
 #[divan::bench(args = COUNTS)]
 fn helm_template(bencher: Bencher, count: usize) {
     let Some(helm) = std::env::var_os("R8_BENCH_HELM") else { return };
     let values = values(count);
-    let printed = render(&values).stderr(Stdio::null()).output().unwrap().stdout;
-    let chart = folder().join(format!("release-{count}"));
+    let chart = chart(&format!("release-{count}"), &values);
+    bencher.bench_local(|| run(template(&helm, &chart, &values)));
+}
+
+/// A chart whose only template is what r8 prints.
+fn chart(name: &str, values: &Path) -> PathBuf {
+    let printed = render(values).stderr(Stdio::null()).output().unwrap().stdout;
+    let chart = folder().join(name);
     std::fs::create_dir_all(chart.join("templates")).unwrap();
     std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: release\nversion: 0.18.5\n").unwrap();
     let text = String::from_utf8(printed).unwrap().replace("{{", "{{\"{{\"}}");
     std::fs::write(chart.join("templates/release.yaml"), text).unwrap();
-    bencher.bench_local(|| {
-        let mut command = Command::new(&helm);
-        command.args(["template", "wisdom"]).arg(&chart).arg("-f").arg(&values);
-        run(command);
-    });
+    chart
+}
+
+fn template(helm: &OsStr, chart: &Path, values: &Path) -> Command {
+    let mut command = Command::new(helm);
+    command.args(["template", "wisdom"]).arg(chart).arg("-f").arg(values);
+    command
 }

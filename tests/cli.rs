@@ -368,3 +368,25 @@ fn a_folder_of_more_than_templates_is_refused() {
     let reason = "more than 10000 files and folders; name a folder of templates alone";
     assert_eq!((code, errors), (Some(2), format!("error: `--templates {}`: {reason}\n", folder.path().display())));
 }
+
+/// Values that are small and mean much: what is refused is refused within 100 MiB of its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_grows_when_it_is_read_is_refused_in_little_memory() {
+    let mut bomb = String::from("a0: &a0 [x, x]\n");
+    for level in 1..40 {
+        bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
+    }
+    let texts = ["[".repeat(100_000), format!("a: {}", "{a: ".repeat(100_000)), "- ".repeat(100_000), bomb];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.yaml");
+    for text in texts {
+        fs::write(&file, &text).unwrap();
+        let mut command = Command::new("bash");
+        let limited = "ulimit -d 102400; exec \"$0\" validate -f \"$1\"";
+        command.args(["-c", limited, env!("CARGO_BIN_EXE_r8")]).arg(&file).env_clear().stdin(Stdio::null());
+        let (code, _, told) = outcome(&command.output().unwrap());
+        let start: String = text.chars().take(20).collect();
+        assert!(code == Some(2) && told.starts_with("error: "), "{start}: {code:?} {told}");
+    }
+}

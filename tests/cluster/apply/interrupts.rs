@@ -272,3 +272,24 @@ async fn an_interruption_ends_a_retry_and_a_read_that_get_no_answer() {
     signal(&running, "INT");
     running.end().with(130);
 }
+
+#[tokio::test]
+async fn killed_at_a_write_of_its_record_the_next_apply_goes_on() {
+    let Some(cluster) = control_plane() else { return };
+    let whole = uninterrupted(cluster).await;
+    let record = "/secrets/sh.helm.release.v1.shop.v1";
+    // The lock, the route that was written, the end of the revision.
+    for (method, path, nth) in [("POST", "/secrets", 1), ("PUT", record, 1), ("PUT", record, 2)] {
+        let namespace = cluster.namespace("record", &[Ask::Ready]).await;
+        let recorder = Recorder::start(cluster, &namespace.name);
+        let [install, _] = release();
+        let proxy = Proxy::start(cluster, vec![Fault::on(method, path, What::Hold).nth(nth).real()]);
+        let running = start(proxy.r8(), &namespace.name, &FLAGS, &install);
+        proxy.wait_for(|request| request.fault == Some(What::Hold));
+        signal(&running, "KILL");
+        running.end();
+        apply(cluster, &namespace, &["--take-lock"], &install).with(0);
+        assert_eq!(specs(&namespace).await, whole[0], "{method} {path} {nth}");
+        assert_traffic_rules(&recorder.stop(), &Rules::of("shop-0"));
+    }
+}

@@ -360,9 +360,22 @@ async fn what_one_tool_leaves_when_it_is_killed_the_other_repairs() {
     }
 }
 
+/// The commands of the README's way from Helm to r8.
+fn switch() -> [String; 2] {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("## Coming from Helm and Iter8").nth(1).unwrap().split("\n## ").next().unwrap();
+    let commands = section.lines().filter_map(|line| line.strip_prefix("   r8 ").map(str::to_owned));
+    commands.collect::<Vec<_>>().try_into().unwrap()
+}
+
 #[tokio::test]
 async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
     let Some(cluster) = control_plane() else { return };
+    let [upgrade, uninstall] = switch().map(|command| command.replace(" -n models", "").replace("values.yaml", "-"));
+    assert_eq!(
+        upgrade,
+        "upgrade --install wisdom --repo https://iter8-tools.github.io/iter8 release --version 0.18 -f -"
+    );
     let namespace = cluster.namespace("tutorial", &[Ask::Ready]).await;
     let r8 = |args: &str, values: Option<&str>| {
         let mut r8 = cluster.r8();
@@ -373,7 +386,6 @@ async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
         assert!(output.status.success(), "{args}: {}", told(&output));
         printed(&output)
     };
-    let upgrade = "upgrade --install wisdom --repo https://iter8-tools.github.io/iter8 release --version 0.18 -f -";
     for (step, moved) in [
         ("initial", "wisdom-0  – → 100%\n\n"),
         ("values", "wisdom-0  100% → 30%\nwisdom-1  – → 70%\n\n"),
@@ -385,7 +397,7 @@ async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
         assert!(done.starts_with(moved), "{step}: {done}");
     }
     assert_eq!(r8("ls -q", None), "wisdom\n");
-    r8("delete wisdom", None);
+    r8(&uninstall, None);
     assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
 }
 
