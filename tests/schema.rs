@@ -397,8 +397,8 @@ fn what_a_change_makes_of_an_accepted_release_is_judged_alike() {
     let (mut faults, mut judged) = (BTreeSet::new(), 0);
     let chosen = |case: &Case| case.catalog.files() == catalog.files() && case.text.len() < 500;
     let texts: BTreeSet<String> = cases().into_iter().filter(chosen).map(|case| case.text).collect();
-    // All of them are judged alike, too; it takes minutes.
-    for text in texts.into_iter().step_by(5) {
+    // Every second one: all take twice as long.
+    for text in texts.into_iter().step_by(2) {
         let accepted = decode(&text, &catalog, &identity(None, "default")).is_ok();
         let documents = read_by_an_editor(&text).unwrap_or_default();
         let [release] = documents.as_slice() else { continue };
