@@ -1,9 +1,13 @@
 //! What differs between two objects: as text for people, as paths for programs.
 
 use serde_json::{Map, Value};
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::manifest::{ManifestError, yaml};
+
+/// Bytes of two texts from which on the shortest difference is not looked for: the search takes a time that grows with the
+/// square of what differs.
+const LONG: usize = 64 * 1024;
 
 /// Fields of `metadata` that the API server keeps for itself.
 const BOOKKEEPING: [&str; 6] =
@@ -83,7 +87,11 @@ impl Pair {
     pub fn lines(&self, context: usize) -> Result<Vec<Line>, ManifestError> {
         let text = |object: &Option<Value>| object.as_ref().map_or(Ok(String::new()), yaml);
         let (before, after) = (text(&self.before)?, text(&self.after)?);
-        let difference = TextDiff::from_lines(&before, &after);
+        let mut config = TextDiff::configure();
+        if before.len() + after.len() > LONG {
+            config.algorithm(Algorithm::Histogram);
+        }
+        let difference = config.diff_lines(&before, &after);
         let mut lines = Vec::new();
         for group in difference.grouped_ops(context) {
             if !lines.is_empty() {

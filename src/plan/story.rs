@@ -8,6 +8,9 @@ use super::{Action, Member, Plan, Shift, Step, has_state};
 use crate::manifest::Role;
 use crate::route::Share;
 
+/// Of how many versions the same is said one by one.
+const MOST: usize = 4;
+
 /// What one step means for requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -169,7 +172,9 @@ fn writes(plan: &Plan) -> Vec<String> {
         (new, true) => texts.push(format!("{} until ready; nothing is routed yet", get(new, "nothing"))),
         (new, false) => texts.push(format!("{} while loading; requests go as before", get(new, "nothing"))),
     }
-    for member in plan.members.iter().filter(|member| member.routed && changes_model(plan, member)) {
+    let changed: Vec<&Member> =
+        plan.members.iter().filter(|member| member.routed && changes_model(plan, member)).collect();
+    for member in changed.iter().take(MOST) {
         let name = &member.name;
         texts.push(match (member.interrupts, member.yields) {
             (true, true) => {
@@ -179,7 +184,13 @@ fn writes(plan: &Plan) -> Vec<String> {
             (false, _) => format!("{name} keeps its requests, which its old model answers until the new one is loaded"),
         });
     }
+    texts.extend(more(changed.len()));
     texts
+}
+
+/// That what was said of the first ones holds for others, too.
+fn more(count: usize) -> Option<String> {
+    count.checked_sub(MOST).filter(|more| *more > 0).map(|more| format!("and so on for {more} more"))
 }
 
 fn get(names: &[&str], what: &str) -> String {
@@ -233,7 +244,8 @@ fn failures(plan: &Plan) -> Vec<String> {
     }
     let routed = |member: &&Member| member.routed;
     let changed = plan.members.iter().filter(waited).filter(routed).filter(|member| changes_model(plan, member));
-    for member in changed {
+    let changed: Vec<&Member> = changed.collect();
+    for member in changed.iter().take(MOST) {
         let name = &member.name;
         let others = plan.members.iter().any(|other| other.routed && other.name != *name);
         texts.push(match others && plan.before.as_ref().is_some_and(|before| can_lose(before, member)) {
@@ -241,6 +253,7 @@ fn failures(plan: &Plan) -> Vec<String> {
             false => format!("if {name} stops serving, its requests fail: no other version takes them; exit code 4"),
         });
     }
+    texts.extend(more(changed.len()));
     texts
 }
 

@@ -1,5 +1,6 @@
 //! Of what the user of a plan is warned.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -84,20 +85,24 @@ pub(super) fn model(object: Option<&Value>) -> Option<String> {
 
 /// Models that are live under another name than the one that they will be loaded under.
 fn moved(changes: &[Change]) -> Vec<Warning> {
+    // The live versions that lose their model, by it: the first of each.
+    let mut losing: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.action != Action::Unchanged) {
+        if let Some(old) = model(change.pair.before())
+            && model(change.pair.after()).as_ref() != Some(&old)
+        {
+            losing.entry(old).or_default().push(change);
+        }
+    }
     let mut warnings = Vec::new();
     for change in changes {
         let Some(Role::Version(index)) = change.role else { continue };
         let (old, new) = (model(change.pair.before()), model(change.pair.after()));
-        if new.is_none() || old == new || change.action == Action::Unchanged {
+        let Some(new) = new.filter(|new| old.as_ref() != Some(new) && change.action != Action::Unchanged) else {
             continue;
-        }
-        let from = changes.iter().find(|other| {
-            other.key != change.key
-                && other.key.kind == change.key.kind
-                && other.action != Action::Unchanged
-                && model(other.pair.before()) == new
-                && model(other.pair.after()) != new
-        });
+        };
+        let same = |other: &&&Change| other.key != change.key && other.key.kind == change.key.kind;
+        let from = losing.get(&new).and_then(|others| others.iter().find(same));
         if let Some(from) = from {
             let name = |key: &ObjectKey| match from.key.name == change.key.name {
                 true => format!("{}/{}", key.namespace, key.name),

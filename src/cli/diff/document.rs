@@ -41,7 +41,7 @@ pub(super) fn document(plan: &Plan, release: &Release) -> Value {
         .collect();
     let matches: Vec<Value> = matched(plan)
         .into_iter()
-        .map(|(requests, versions)| json!({"requests": secret::shown(&requests), "versions": versions}))
+        .map(|(requests, versions)| json!({"requests": requests, "versions": versions}))
         .collect();
     let story: Vec<Value> =
         story(plan).into_iter().map(|note| json!({"step": note.step + 1, "text": note.text})).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::failure::Failure;
 use crate::cli::{secret, wanted};
-use crate::diff::Side;
+use crate::diff::{Pair, Side};
 use crate::manifest::ObjectKey;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
 use crate::route::{Rule, Share, rules};
@@ -118,16 +118,17 @@ pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
 /// What the matches of the route send where, before and after.
 fn matches(plan: &Plan) -> String {
     let words = matched(plan).into_iter();
-    words.map(|(requests, moves)| format!("{}  {moves}\n", secret::shown(&requests))).collect()
+    words.map(|(requests, moves)| format!("{requests}  {moves}\n")).collect()
 }
 
-/// The requests that a match names, in words, each with the versions that answer them: before and after where they differ.
+/// The requests that a match names, in words without secrets, each with the versions that answer them: before and after where
+/// they differ.
 pub(super) fn matched(plan: &Plan) -> Vec<(String, String)> {
     let of = |route: Option<&serde_json::Value>| route.map(rules).unwrap_or_default();
     let target = plan.route.as_ref().or(plan.left_to_controller.as_ref());
     let target = target.and_then(|route| route.at(&route.in_force(|_| true)).ok());
-    let before = of(plan.before.as_ref());
-    let after = of(target.as_ref().map(|manifest| &manifest.object));
+    let pair = secret::hidden(&Pair::new(plan.before.as_ref(), target.as_ref().map(|manifest| &manifest.object)));
+    let (before, after) = (of(pair.before()), of(pair.after()));
     let versions = |rules: &[Rule], requests: &str| {
         let rule = rules.iter().find(|rule| rule.requests == requests);
         rule.map_or("–".to_owned(), |rule| rule.versions.join(", "))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Parts of key names whose values are not shown, without `-`, `_` and upper case.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
@@ -16,6 +16,11 @@ const WORDS: [&str; 12] = [
     "apikey",
     "accesskey",
     "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "licensekey",
+    "cookie",
+    "creds",
 ];
 /// Bytes of the shortest of them.
 const SHORTEST: usize = 3;

@@ -134,13 +134,16 @@ struct Line {
 
 fn lines(text: &str) -> Vec<Line> {
     let all: Vec<&str> = text.split('\n').collect();
+    // What a key says of the lines below it takes a look at the lines above each: not in a routemap of a thousand versions.
+    let has_keys = all.iter().any(|line| sounds_secret(line));
     let line = |index: usize| {
         let line = all[index];
         let (_, of_address) = address::split(line);
         let count = match all.len() {
             // The key of an address is told with the rest of it.
             1 => of_pairs(line).filter(|_| of_address.is_empty()),
-            _ => of_key(&all, index),
+            _ if has_keys => of_key(&all, index),
+            _ => None,
         };
         let shown: String = line.chars().take(count.unwrap_or(usize::MAX)).collect();
         let rest = count.map(|_| line.get(shown.len()..).unwrap_or_default().to_owned());
