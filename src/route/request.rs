@@ -28,6 +28,9 @@ pub enum RequestError {
     /// A name that no host can have.
     #[error("`{0}` is no host")]
     Host(String),
+    /// A name and a password, which no request carries in its address.
+    #[error("an address has no name and password here")]
+    User,
     /// A port that does not exist.
     #[error("`{0}` is no port: ports are 1 to 65535")]
     Port(String),
@@ -56,6 +59,9 @@ impl RequestError {
             RequestError::Header(_) => "write `traffic=test`, or `traffic: test`".into(),
             RequestError::HeaderName(name) if name.starts_with(':') => {
                 "the parts of a request are no headers here: name them with `--request` and `--host`".into()
+            }
+            RequestError::User => {
+                "leave out what stands before `@`; a request carries it in the header `authorization`".into()
             }
             RequestError::Fragment
             | RequestError::Host(_)
@@ -152,8 +158,11 @@ impl HttpRequest {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Host`] and [`RequestError::Port`].
+    /// [`RequestError::Host`], [`RequestError::Port`] and [`RequestError::User`].
     pub fn send_to(&mut self, authority: &str) -> Result<(), RequestError> {
+        if authority.contains('@') {
+            return Err(RequestError::User);
+        }
         let own = if self.scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
@@ -297,7 +306,8 @@ mod tests {
             ("http://a b", "`http://a` is no method of HTTP"),
             ("http://a:0/", "`0` is no port: ports are 1 to 65535"),
             ("http://a:x/", "`x` is no port: ports are 1 to 65535"),
-            ("http://a@b/", "`a@b` is no host"),
+            ("http://ann:secret@a/", "an address has no name and password here"),
+            ("http://a@b/", "an address has no name and password here"),
         ] {
             assert_eq!(line(text), told, "{text}");
         }
