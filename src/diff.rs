@@ -89,7 +89,7 @@ impl Pair {
         let (before, after) = (text(&self.before)?, text(&self.after)?);
         let mut config = TextDiff::configure();
         if before.len() + after.len() > LONG {
-            config.algorithm(Algorithm::Histogram);
+            config.algorithm(Algorithm::Patience);
         }
         let difference = config.diff_lines(&before, &after);
         let mut lines = Vec::new();

@@ -154,11 +154,19 @@ fn lines(text: &str) -> Vec<Line> {
     (0..all.len()).map(line).collect()
 }
 
-/// What an item of a list is compared with: the item of its name, one that is equal, the one in its place.
+/// The longest list whose items are looked for in other places.
+const MANY: usize = 100;
+
+/// What an item of a list is compared with: the item of its name, one that is equal, the one in its place. In a long list,
+/// as a route of a thousand versions has, only the one in its place.
 fn partner<'a>(own: &Value, index: usize, other: Option<&'a Value>) -> Option<&'a Value> {
     let items = other?.as_array()?;
+    let place = items.get(index);
+    if items.len() > MANY {
+        return place;
+    }
     let same_name = |item: &&Value| !own["name"].is_null() && item["name"] == own["name"];
-    items.iter().find(same_name).or_else(|| items.iter().find(|item| *item == own)).or_else(|| items.get(index))
+    items.iter().find(same_name).or_else(|| items.iter().find(|item| *item == own)).or(place)
 }
 
 /// Whether a value below a key that sounds so only says where a secret is: a volume's `secret`.
