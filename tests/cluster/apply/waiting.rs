@@ -367,3 +367,15 @@ async fn that_a_version_without_a_share_fails_is_a_warning() {
     let ended = running.end().with(0);
     assert!(ended.stderr.contains("\nwarning: version shop-1 of weight 0 failed: "), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn who_waits_without_a_terminal_is_told_so_every_half_minute() {
+    let Some(cluster) = control_plane() else { return };
+    let namespace = cluster.namespace("beat", &[]).await;
+    let values = values("deployment-istio", "blue-green", &[("one", 1)]);
+    let ended = apply(cluster, &namespace, &["--timeout", "65s"], &values).with(4);
+    let seconds = |line: &str| line.strip_prefix("shop-0: waiting for ")?.split_once(" s: ")?.0.parse::<u64>().ok();
+    let told: Vec<u64> = ended.stderr.lines().filter_map(seconds).collect();
+    let [first, second] = told[..] else { panic!("{told:?}: {}", ended.stderr) };
+    assert!((29..=31).contains(&(second - first)), "{told:?}: {}", ended.stderr);
+}
