@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Parts of key names whose values are not shown, without `-`, `_` and upper case.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 16] = [
     "password",
     "passwd",
     "passphrase",
@@ -19,7 +19,6 @@ const WORDS: [&str; 17] = [
     "signingkey",
     "encryptionkey",
     "licensekey",
-    "cookie",
     "creds",
 ];
 /// Bytes of the shortest of them.
