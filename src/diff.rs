@@ -64,6 +64,13 @@ impl Pair {
         Pair { before, after }
     }
 
+    /// The same pair with other texts in it: `change` gets one state, the other one, and whether it is the state after. It
+    /// keeps the order of the keys.
+    pub fn map(&self, change: impl Fn(&Value, Option<&Value>, bool) -> Value) -> Pair {
+        let (before, after) = (self.before(), self.after());
+        Pair { before: before.map(|own| change(own, after, false)), after: after.map(|own| change(own, before, true)) }
+    }
+
     /// The state before; none where the object does not exist.
     pub fn before(&self) -> Option<&Value> {
         self.before.as_ref()
@@ -117,31 +124,38 @@ impl Pair {
     }
 }
 
-/// An object without what the API server and controllers keep in it.
+/// An object without what the API server and controllers keep in it, its keys in the order of [`ordered`].
 fn shown(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(fields) = object.as_object_mut() {
-        fields.shift_remove("status");
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            BOOKKEEPING.iter().for_each(|key| drop(metadata.shift_remove(*key)));
+    let Value::Object(fields) = object else { return ordered(object) };
+    let fields = in_order(fields).into_iter().filter(|(key, _)| *key != "status");
+    let field = |(key, value): (&String, &Value)| match value {
+        Value::Object(metadata) if key == "metadata" => {
+            let own = in_order(metadata).into_iter().filter(|(key, _)| !BOOKKEEPING.contains(&key.as_str()));
+            (key.clone(), own.map(|(key, value)| (key.clone(), ordered(value))).collect::<Map<_, _>>().into())
         }
-    }
-    ordered(object)
+        value => (key.clone(), ordered(value)),
+    };
+    fields.map(field).collect::<Map<_, _>>().into()
 }
 
 /// The first keys in the order that people expect, the others as in any Kubernetes object: by name.
-fn ordered(value: Value) -> Value {
-    const FIRST: [&str; 4] = ["apiVersion", "kind", "metadata", "name"];
+fn ordered(value: &Value) -> Value {
     match value {
-        Value::Array(items) => items.into_iter().map(ordered).collect(),
+        Value::Array(items) => items.iter().map(ordered).collect(),
         Value::Object(entries) => {
-            let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
-            let mut entries: Vec<(String, Value)> = entries.into_iter().collect();
-            entries.sort_by(|a, b| (rank(&a.0), &a.0).cmp(&(rank(&b.0), &b.0)));
-            entries.into_iter().map(|(key, value)| (key, ordered(value))).collect::<Map<_, _>>().into()
+            let entries = in_order(entries).into_iter();
+            entries.map(|(key, value)| (key.clone(), ordered(value))).collect::<Map<_, _>>().into()
         }
-        scalar => scalar,
+        scalar => scalar.clone(),
     }
+}
+
+fn in_order(entries: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    const FIRST: [&str; 4] = ["apiVersion", "kind", "metadata", "name"];
+    let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+    let mut entries: Vec<(&String, &Value)> = entries.iter().collect();
+    entries.sort_by(|a, b| (rank(a.0), a.0).cmp(&(rank(b.0), b.0)));
+    entries
 }
 
 /// Replaces every value of a Secret by its size, so that a change is seen and the value is not.

@@ -34,9 +34,21 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) 
     })
 }
 
+/// What both make, the first on a thread of its own.
+pub(crate) fn both<A: Send, B>(first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
+    scope(|scope| match Builder::new().stack_size(STACK).spawn_scoped(scope, &first) {
+        Ok(thread) => {
+            let second = second();
+            (thread.join().unwrap_or_else(|panic| resume_unwind(panic)), second)
+        }
+        // No thread to be had: the work is done all the same.
+        Err(_) => (first(), second()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::map;
+    use super::{both, map};
 
     #[test]
     fn every_item_is_worked_on_once_and_in_its_place() {
@@ -44,5 +56,10 @@ mod tests {
             let items: Vec<usize> = (0..count).collect();
             assert_eq!(map(&items, |item| item * 2), (0..count).map(|item| item * 2).collect::<Vec<_>>());
         }
+    }
+    #[test]
+    fn both_are_done_and_told_apart() {
+        let done = |word: &str| format!("{word} is done");
+        assert_eq!(both(|| done("one"), || done("other")), ("one is done".to_owned(), "other is done".to_owned()));
     }
 }

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("diff", &["manifest"], &["similar"]),
     ("readiness", &[], &[]),
     ("record", &["manifest"], &["serde", "flate2", "base64"]),
-    ("plan", &["manifest", "route", "diff", "readiness"], &[]),
+    ("plan", &["manifest", "route", "diff", "readiness", "parallel"], &[]),
     ("spec", &["values", "templates", "re2"], &["serde", "regex_lite", "similar"]),
     ("schema", &["spec", "templates"], &[]),
     ("render", &["spec", "templates", "manifest", "route", "parallel"], &["serde", "minijinja"]),
@@ -43,6 +43,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "schema",
             "target",
             "cluster",
+            "parallel",
         ],
         &[
             "clap",

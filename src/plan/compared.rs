@@ -51,9 +51,12 @@ impl Before {
         let mut observe = observe;
         let objects =
             wanted.manifests.iter().map(|manifest| (manifest.key.clone(), observe(&manifest.key, &manifest.object)));
+        let objects: BTreeMap<ObjectKey, Observation> = objects.collect();
+        // What belongs together is asked of what is left alone, and the routemap of many versions is long to read.
+        let groups = routemap.as_ref().filter(|_| !self.objects.is_empty());
         let observed = Observed {
-            objects: objects.collect(),
-            resources: routemap.as_ref().map(resources).unwrap_or_default(),
+            objects,
+            resources: groups.map(resources).unwrap_or_default(),
             routemap,
             left: self.objects,
             ..Observed::default()

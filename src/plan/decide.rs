@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::member::{members, yielding};
 use super::{
-    Action, Change, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step, refusal,
-    warning,
+    Action, Change, Conflict, Goal, Mode, Observation, Observed, Owner, Plan, Refusal, Release, Routing, Shift, Step,
+    refusal, warning,
 };
 use crate::diff::Pair;
 use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
+use crate::parallel;
 use crate::route::{Route, shares};
 
 /// What a release wants: its objects, the route with all versions ready among them, and the route with its weights open.
@@ -35,12 +36,9 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         Routing::Routemap => true,
         Routing::Both | Routing::Route => false,
     };
-    let mut changes: Vec<Change> = wanted
-        .manifests
-        .iter()
-        .filter(|manifest| !(manifest.role == Role::Route && leaves_route))
-        .map(|manifest| change(manifest, observed, release))
-        .collect();
+    let written = wanted.manifests.iter().filter(|manifest| !(manifest.role == Role::Route && leaves_route));
+    let written: Vec<&Manifest> = written.collect();
+    let mut changes: Vec<Change> = parallel::map(&written, |manifest| change(manifest, observed, release));
     changes.extend(observed.left.iter().filter(|(key, live)| goes(key, live)).map(|(key, live)| Change {
         key: key.clone(),
         role: None,
@@ -61,9 +59,8 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         .flat_map(|change| {
             // The controller's fields are taken on purpose.
             let own = change.role == Some(Role::Route) && matches!(goal.routing, Routing::Route | Routing::Both);
-            let mut change = change.clone();
-            change.conflicts.retain(|conflict| !(own && conflict.manager == CONTROLLER));
-            refusal::of_change(&change, goal.take_ownership, goal.force_conflicts)
+            let counts = |conflict: &Conflict| !(own && conflict.manager == CONTROLLER);
+            refusal::of_change(change, &counts, goal)
         })
         .collect();
     if controlled && goal.routing == Routing::Both {
@@ -94,8 +91,8 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         health: members.iter().map(|member| member.health(observed)).collect(),
         members,
         before: live_route.cloned(),
-        route: wanted.route.clone().filter(|_| !leaves_route),
-        left_to_controller: wanted.route.clone().filter(|_| leaves_route),
+        route: wanted.route.as_ref().filter(|_| !leaves_route).cloned(),
+        left_to_controller: wanted.route.as_ref().filter(|_| leaves_route).cloned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The versions that an apply deals with: those that are wanted, and those that the live route sends requests to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -51,11 +51,12 @@ const SCALING: [&str; 9] = [
 
 /// The versions in the order of their indexes, then those that are routed and not wanted.
 pub(super) fn members(changes: &[Change], observed: &Observed, routes: &[&Value], weights: &[u32]) -> Vec<Member> {
-    let mut places: Vec<Destination> = Vec::new();
-    for place in routes.iter().flat_map(|route| destinations(route)) {
-        if !places.contains(&place) {
-            places.push(place);
-        }
+    let mut seen = HashSet::new();
+    let places = routes.iter().flat_map(|route| destinations(route));
+    let places: Vec<Destination> = places.filter(|place| seen.insert(place.clone())).collect();
+    let mut named: HashMap<&str, Vec<&Destination>> = HashMap::new();
+    for place in &places {
+        place.names().for_each(|name| named.entry(name).or_default().push(place));
     }
     let mut wanted: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in changes {
@@ -68,7 +69,10 @@ pub(super) fn members(changes: &[Change], observed: &Observed, routes: &[&Value]
         .map(|(index, changes)| {
             let written = |change: &&&Change| matches!(change.action, Action::Create | Action::Update);
             let objects: Vec<ObjectKey> = changes.iter().map(|change| change.key.clone()).collect();
-            let routed = |change: &&Change| places.iter().any(|place| is_routed(place, change, observed));
+            let routed = |change: &&Change| {
+                let places = named.get(change.key.name.as_str());
+                places.into_iter().flatten().any(|place| is_routed(place, change, observed))
+            };
             Member {
                 name: name(&objects),
                 index: Some(index),
@@ -180,28 +184,43 @@ pub(super) fn name(objects: &[ObjectKey]) -> String {
 
 /// The objects of versions that are routed and not wanted: those of one name, or what the routemap names together.
 fn left(observed: &Observed, places: &[Destination], wanted: &[Member]) -> Vec<Vec<ObjectKey>> {
-    let mut found: Vec<Vec<ObjectKey>> = Vec::new();
-    let taken = |place: &&Destination| wanted.iter().any(|member| member.is(place) && !place.is_by_name_alone());
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let mut members: HashMap<&str, Vec<&Member>> = HashMap::new();
+    for (member, key) in wanted.iter().flat_map(|member| member.objects.iter().map(move |key| (member, key))) {
+        members.entry(&key.name).or_default().push(member);
+    }
+    let mut left: HashMap<&str, Vec<&ObjectKey>> = HashMap::new();
+    observed.left.keys().for_each(|key| left.entry(&key.name).or_default().push(key));
+    let mut groups: HashMap<&ObjectKey, &Vec<ObjectKey>> = HashMap::new();
+    for (group, key) in observed.resources.iter().flat_map(|group| group.iter().map(move |key| (group, key))) {
+        groups.entry(key).or_insert(group);
+    }
+    let of = |name: &str| left.get(name).into_iter().flatten().copied();
+    let taken = |place: &&Destination| {
+        let named = place.names().filter_map(|name| members.get(name)).flatten();
+        !place.is_by_name_alone() && named.into_iter().any(|member| member.is(place))
+    };
     for place in places.iter().filter(|place| !taken(place)) {
-        let Some(key) = observed.left.keys().find(|key| place.is(&key.kind, &key.namespace, &key.name)) else {
-            continue;
-        };
-        let together = observed.resources.iter().find(|group| group.contains(key));
-        let same = |other: &&ObjectKey| match together {
-            Some(group) => group.contains(other),
+        let answers = |key: &&ObjectKey| place.is(&key.kind, &key.namespace, &key.name);
+        let Some(key) = place.names().flat_map(of).filter(answers).min() else { continue };
+        let mut objects: Vec<ObjectKey> = match groups.get(key) {
+            Some(group) => group.iter().filter(|other| observed.left.contains_key(other)).cloned().collect(),
             None => {
-                ["Service", "Deployment", "InferenceService"].contains(&other.kind.as_str())
-                    && (&other.namespace, &other.name) == (&key.namespace, &key.name)
+                let kinds = ["Service", "Deployment", "InferenceService"];
+                let same =
+                    |other: &&ObjectKey| kinds.contains(&other.kind.as_str()) && other.namespace == key.namespace;
+                of(&key.name).filter(same).cloned().collect()
             }
         };
-        let mut objects: Vec<ObjectKey> = observed.left.keys().filter(same).cloned().collect();
+        objects.sort();
+        objects.dedup();
         let selects = |(other, object): &(&ObjectKey, &Value)| {
             let pods = &object["spec"]["template"]["metadata"]["labels"];
             other.kind == "Deployment" && other.namespace == key.namespace && selects(&observed.left[key], pods)
         };
         let selected = observed.left.iter().filter(selects).map(|(other, _)| other.clone());
         objects.extend(selected.filter(|other| !objects.contains(other)).collect::<Vec<_>>());
-        if !found.contains(&objects) {
+        if seen.insert(objects.clone()) {
             found.push(objects);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Change, Conflict, Owner};
+use super::{Change, Conflict, Goal, Owner};
 use crate::manifest::ObjectKey;
 
 /// Something that an apply does not do unasked.
@@ -118,15 +118,15 @@ fn cut(live: &str, wanted: &str) -> (String, String) {
     (part(live), part(wanted))
 }
 
-/// Owners and conflicts that stand in the way of one change.
-pub(super) fn of_change(change: &Change, take_ownership: bool, force_conflicts: bool) -> Vec<Refusal> {
+/// Owners, and conflicts as far as they count, that stand in the way of one change.
+pub(super) fn of_change(change: &Change, counts: &dyn Fn(&Conflict) -> bool, goal: &Goal) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    if change.owner != Owner::Release && !take_ownership {
+    if change.owner != Owner::Release && !goal.take_ownership {
         refusals.push(Refusal::Owner { key: change.key.clone(), owner: change.owner.clone() });
     }
-    if !force_conflicts {
+    if !goal.force_conflicts {
         // Whose an object is has been said above.
-        let conflicts = change.conflicts.iter().filter(|conflict| !super::is_mark(&conflict.field));
+        let conflicts = change.conflicts.iter().filter(|conflict| counts(conflict) && !super::is_mark(&conflict.field));
         refusals.extend(conflicts.map(|conflict| Refusal::Conflict {
             key: change.key.clone(),
             conflict: conflict.clone(),

@@ -1,5 +1,7 @@
 //! A plan in words: which step moves what, what serves meanwhile, what a failure leaves, and what may surprise a reviewer.
 
+use std::cell::LazyCell;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::member::can_lose;
@@ -110,8 +112,15 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
         let only = plan.members.iter().filter(changed).find(|member| member.name == only.version);
         found.extend(only.map(|member| Surprise::OnlyOne(member.name.clone())));
     }
+    let mut members: HashMap<&str, Vec<&Member>> = HashMap::new();
+    plan.members.iter().for_each(|member| members.entry(&member.name).or_default().push(member));
+    let models = LazyCell::new(|| {
+        let wanted = plan.changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
+        wanted.filter_map(|change| model(change.pair.after())).collect::<HashSet<String>>()
+    });
     for shift in &plan.traffic {
-        let is_new = plan.members.iter().any(|member| member.name == shift.version && is_new(plan, member));
+        let named = members.get(shift.version.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let is_new = named.iter().any(|member| is_new(plan, member));
         if let (None, Some(after @ Share::Part { weight, total })) = (shift.before, shift.after)
             && is_new
             && weight * 2 > total
@@ -119,10 +128,10 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
         {
             found.push(Surprise::Large { version: shift.version.clone(), share: after.to_string() });
         }
-        let goes = plan.members.iter().find(|member| member.name == shift.version && member.index.is_none());
+        let goes = named.iter().find(|member| member.index.is_none());
         if let (Some(before), None, Some(member)) = (shift.before, shift.after, goes)
             && gets_requests(Some(before))
-            && !has_heir(plan, member)
+            && !has_heir(plan, member, &models)
         {
             found.push(Surprise::Removed { version: shift.version.clone(), share: before.to_string() });
         }
@@ -130,12 +139,10 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
     found
 }
 
-/// Whether a wanted version has the model of one that goes: that is a promotion, or a rename.
-fn has_heir(plan: &Plan, member: &Member) -> bool {
+/// Whether the model of a version that goes is one of the wanted ones: that is a promotion, or a rename.
+fn has_heir(plan: &Plan, member: &Member, wanted: &HashSet<String>) -> bool {
     let of = |key| plan.change(key).and_then(|change| model(change.pair.before()));
-    let models: Vec<String> = member.objects.iter().filter_map(of).collect();
-    let wanted = plan.changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
-    wanted.filter_map(|change| model(change.pair.after())).any(|model| models.contains(&model))
+    member.objects.iter().filter_map(of).any(|model| wanted.contains(&model))
 }
 
 fn gets_requests(share: Option<Share>) -> bool {

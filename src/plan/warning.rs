@@ -1,12 +1,12 @@
 //! Of what the user of a plan is warned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
 use super::{Action, Change, Member};
-use crate::manifest::{Manifests, ObjectKey, Role};
+use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
 
 /// Something that an apply does, and that may surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,12 +64,11 @@ impl fmt::Display for Warning {
 pub(super) fn of_plan(wanted: &Manifests, changes: &[Change], members: &[Member]) -> Vec<Warning> {
     let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
     let mut warnings: Vec<Warning> = interrupted.map(|member| Warning::Interrupted(member.name.clone())).collect();
-    let is_off = |key: &ObjectKey| {
-        let manifest = wanted.iter().find(|manifest| manifest.key == *key);
-        manifest.is_some_and(|manifest| key.kind == "Deployment" && manifest.object["spec"]["replicas"] == 0)
-    };
+    let without_pods =
+        |manifest: &&Manifest| manifest.key.kind == "Deployment" && manifest.object["spec"]["replicas"] == 0;
+    let without_pods: BTreeSet<&ObjectKey> = wanted.iter().filter(without_pods).map(|manifest| &manifest.key).collect();
     let off = members.iter().filter(|member| member.index.is_some() && member.weight > 0);
-    let off = off.filter(|member| member.objects.iter().any(is_off));
+    let off = off.filter(|member| member.objects.iter().any(|key| without_pods.contains(key)));
     warnings.extend(off.map(|member| Warning::Off(member.name.clone())));
     warnings.extend(moved(changes));
     warnings

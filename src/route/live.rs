@@ -1,9 +1,11 @@
 //! A live route, whoever wrote it: which objects it sends requests to, and the same route without some of them.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 /// Where a route sends requests.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
     /// First label of the host: a Service's name.
     pub service: String,
@@ -29,6 +31,12 @@ impl Destination {
         }
     }
 
+    /// The names of the objects that may answer: [`is`](Destination::is) holds for no other name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let predictor = self.service.strip_suffix("-predictor").filter(|_| self.label.is_none());
+        [Some(self.label.as_deref().unwrap_or(&self.service)), predictor].into_iter().flatten()
+    }
+
     /// Whether a model is named, and not the namespace in which it is.
     pub fn is_by_name_alone(&self) -> bool {
         self.label.is_some() && self.namespace.is_empty()
@@ -38,9 +46,9 @@ impl Destination {
 /// Every destination that gets requests, copies of them included; each once, in the order of the route.
 pub fn destinations(route: &Value) -> Vec<Destination> {
     let istio = route["spec"]["http"].is_array();
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut add = |destination: Destination| {
-        if !found.contains(&destination) {
+        if seen.insert(destination.clone()) {
             found.push(destination);
         }
     };
@@ -124,15 +132,14 @@ fn list(istio: bool) -> &'static str {
     if istio { "route" } else { "backendRefs" }
 }
 
-fn destination(item: &Value, istio: bool, hosts: &[(&str, &str)]) -> Destination {
+fn destination(item: &Value, istio: bool, hosts: &HashMap<&str, &str>) -> Destination {
     let set = &item["headers"]["request"]["set"];
     let label = |namespace: &str, label: &str| {
         let host = host(&item["destination"]);
         Destination { namespace: namespace.to_owned(), label: Some(label.to_owned()), ..host }
     };
     if let Some(name) = set["mm-vmodel-id"].as_str().or(set["branch"].as_str()) {
-        let known = hosts.iter().find(|(known, _)| *known == name);
-        return label(known.map_or("", |(_, namespace)| *namespace), name);
+        return label(hosts.get(name).copied().unwrap_or_default(), name);
     }
     if let Some((name, namespace)) = rewritten(item) {
         return label(namespace, name);
@@ -148,9 +155,14 @@ fn destination(item: &Value, istio: bool, hosts: &[(&str, &str)]) -> Destination
 }
 
 /// The InferenceServices behind Knative's gateway, with their namespaces: a branch of a split is one of them.
-fn rewritten_all(rules: &[Value], istio: bool) -> Vec<(&str, &str)> {
+fn rewritten_all(rules: &[Value], istio: bool) -> HashMap<&str, &str> {
     let items = rules.iter().filter_map(|rule| rule[list(istio)].as_array()).flatten();
-    items.filter_map(rewritten).collect()
+    let mut hosts = HashMap::new();
+    // Of one name the first rule counts.
+    for (name, namespace) in items.filter_map(rewritten) {
+        hosts.entry(name).or_insert(namespace);
+    }
+    hosts
 }
 
 /// The InferenceService behind Knative's gateway, and its namespace: its host is set on the request.

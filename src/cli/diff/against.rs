@@ -10,9 +10,10 @@ use crate::cli::failure::{Failure, Fault, Place};
 use crate::cli::read::{self, Left};
 use crate::cli::report::Report;
 use crate::cli::request::{Request, Verb, World};
-use crate::cli::wanted::{self, Made};
+use crate::cli::wanted;
 use crate::cli::{Done, helm, secret, sources};
 use crate::manifest::{Manifest, ObjectKey, Role, read_documents};
+use crate::parallel;
 use crate::plan::{Before, Wanted};
 use crate::render::ApiVersion;
 use crate::values::{Source, SourceName};
@@ -29,6 +30,13 @@ enum Base {
     Revision(Option<u64>),
 }
 
+/// What the release was.
+enum Old {
+    Objects(Objects),
+    /// Values that make its objects.
+    Values(Box<Request>),
+}
+
 /// Runs the command.
 pub(super) fn run(
     args: &args::Diff,
@@ -39,33 +47,26 @@ pub(super) fn run(
 ) -> Result<Done, Failure> {
     let base = base(args)?;
     let request = wanted::request(&args.change, Verb::Own, false, global, world, report)?;
-    let (before, api_version, other) = match &base {
+    let old = match &base {
         Base::Texts(paths) => {
             let texts = texts(paths, &request, world)?;
             match manifests(&texts, request.identity.namespace.as_str())? {
-                Some(objects) => {
-                    let api_version = api_version(&objects);
-                    (Ok(objects), api_version, None)
-                }
-                None => {
-                    let old = old_values(texts, args, &request)?;
-                    let (objects, name) = match rendered(&old, args) {
-                        Ok(made) => (Ok(objects(&made)), Some(made.release.name)),
-                        Err(failure) => (Err(failure), None),
-                    };
-                    (objects, ApiVersion::V1beta1, name)
-                }
+                Some(objects) => Old::Objects(objects),
+                None => Old::Values(Box::new(old_values(texts, args, &request)?)),
             }
         }
         #[cfg(feature = "cluster")]
-        Base::Revision(number) => {
-            let objects = revision::objects(*number, &request, global, world, report)?;
-            let api_version = api_version(&objects);
-            (Ok(objects), api_version, None)
-        }
+        Base::Revision(number) => Old::Objects(revision::objects(*number, &request, global, world, report)?),
     };
-    let made = wanted::made(&request, args.change.routing, api_version, report);
-    let (objects, made) = match (before, made) {
+    let mut make = |api_version| wanted::made(&request, args.change.routing, api_version, report);
+    let (before, made) = match old {
+        Old::Objects(objects) => {
+            let made = make(api_version(&objects));
+            (Ok((objects, None)), made)
+        }
+        Old::Values(old) => parallel::both(|| rendered(&old, args), || make(ApiVersion::V1beta1)),
+    };
+    let ((objects, other), made) = match (before, made) {
         (Ok(objects), Ok(made)) => (objects, made),
         (Err(first), Err(second)) => {
             report.failure(&first);
@@ -257,13 +258,11 @@ fn old_values(texts: Vec<Text>, args: &args::Diff, request: &Request) -> Result<
     Ok(old)
 }
 
-/// What the values before make; of what they warn is no news.
-fn rendered(request: &Request, args: &args::Diff) -> Result<Made, Failure> {
+/// The objects that the values before make, and the name of their release; of what they warn is no news.
+fn rendered(request: &Request, args: &args::Diff) -> Result<(Objects, Option<String>), Failure> {
     let mut unheard = std::io::sink();
     let mut report = Report::new(&mut unheard);
-    wanted::made(request, args.change.routing, ApiVersion::V1beta1, &mut report)
-}
-
-fn objects(made: &Made) -> Objects {
-    made.manifests.iter().map(|manifest| (manifest.key.clone(), manifest.object.clone())).collect()
+    let made = wanted::made(request, args.change.routing, ApiVersion::V1beta1, &mut report)?;
+    let objects = made.manifests.into_iter().map(|manifest| (manifest.key, manifest.object)).collect();
+    Ok((objects, Some(made.release.name)))
 }

@@ -6,6 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{secret, wanted};
 use crate::diff::{Pair, Side};
 use crate::manifest::ObjectKey;
+use crate::parallel;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
 use crate::route::{Rule, Share, rules};
 
@@ -17,11 +18,12 @@ pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, F
     for refusal in plan.refusals.iter().filter(|refusal| !is_of_object(refusal)) {
         let _ = writeln!(out, "! {}; {}", wanted::words(refusal), refusal.hint());
     }
-    for change in plan.changes.iter().filter(|change| is_shown(change)) {
+    let changes: Vec<&Change> = plan.changes.iter().filter(|change| is_shown(change)).collect();
+    for object in parallel::map(&changes, |change| object(plan, change, context, color)) {
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&object(plan, change, context, color)?);
+        out.push_str(&object?);
     }
     let steps = told(plan);
     if !steps.is_empty() {
@@ -127,7 +129,12 @@ pub(super) fn matched(plan: &Plan) -> Vec<(String, String)> {
     let of = |route: Option<&serde_json::Value>| route.map(rules).unwrap_or_default();
     let target = plan.route.as_ref().or(plan.left_to_controller.as_ref());
     let target = target.and_then(|route| route.at(&route.in_force(|_| true)).ok());
-    let pair = secret::hidden(&Pair::new(plan.before.as_ref(), target.as_ref().map(|manifest| &manifest.object)));
+    let target = target.as_ref().map(|manifest| &manifest.object);
+    // Most routes have no matches, and those of many versions are long.
+    if of(plan.before.as_ref()).is_empty() && of(target).is_empty() {
+        return Vec::new();
+    }
+    let pair = secret::hidden(&Pair::new(plan.before.as_ref(), target));
     let (before, after) = (of(pair.before()), of(pair.after()));
     let versions = |rules: &[Rule], requests: &str| {
         let rule = rules.iter().find(|rule| rule.requests == requests);

@@ -9,22 +9,35 @@ const PARAMETERS: [&str; 6] = ["auth", "code", "jwt", "key", "sig", "signature"]
 
 /// A message without the names, passwords and secret parameters in its addresses.
 pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
+    if !may_hold(message) {
+        return Cow::Borrowed(message);
+    }
     match split(message) {
         (_, hidden) if hidden.is_empty() => Cow::Borrowed(message),
         (shown, _) => Cow::Owned(shown),
     }
 }
 
+/// Whether a text has a character without which no address holds a secret: most texts have none, and are long.
+pub(super) fn may_hold(text: &str) -> bool {
+    text.contains(['@', '?', '&', '#'])
+}
+
 /// What may be shown of a text, and what is hidden of its addresses.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
-    let (mut shown, mut hidden, mut rest) = (String::new(), Vec::new(), text);
-    while let Some((start, end)) = secret(rest) {
-        shown.push_str(rest.get(..start).unwrap_or_default());
-        shown.push_str(HIDDEN);
-        hidden.extend(rest.get(start..end).map(str::to_owned));
-        rest = rest.get(end..).unwrap_or_default();
+    let (mut shown, mut hidden) = (String::with_capacity(text.len()), Vec::new());
+    // No address goes on behind a blank.
+    for word in text.split_inclusive(char::is_whitespace) {
+        let mut rest = word;
+        while let Some((start, end)) = Some(rest).filter(|rest| may_hold(rest)).and_then(secret) {
+            shown.push_str(rest.get(..start).unwrap_or_default());
+            shown.push_str(HIDDEN);
+            hidden.extend(rest.get(start..end).map(str::to_owned));
+            rest = rest.get(end..).unwrap_or_default();
+        }
+        shown.push_str(rest);
     }
-    (shown + rest, hidden)
+    (shown, hidden)
 }
 
 /// Where in a text the first secret of an address is, in bytes.

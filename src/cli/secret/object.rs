@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::key::may_sound_secret;
 use super::{address, of_key, of_pairs, sounds_secret};
 use crate::diff::Pair;
 
@@ -13,8 +14,7 @@ pub(in crate::cli) fn hidden(pair: &Pair) -> Pair {
     if [before, after].into_iter().flatten().any(|object| object["kind"] == "Secret") {
         return pair.clone();
     }
-    let of = |own: Option<&Value>, other, word| own.map(|own| Side { word }.value(own, other));
-    Pair::new(of(before, after, "before").as_ref(), of(after, before, "after").as_ref())
+    pair.map(|own, other, after| Side { word: if after { "after" } else { "before" } }.value(own, other))
 }
 
 /// Two values of a field, as JSON, whose secrets are hidden.
@@ -98,6 +98,9 @@ impl Side {
             let shown = self.value(&document, other.as_ref());
             // As it was written, where nothing is hidden.
             return if shown == document { own.to_owned() } else { shown.to_string() };
+        }
+        if !(may_sound_secret(own) || address::may_hold(own)) {
+            return own.to_owned();
         }
         let others = other.and_then(Value::as_str).map(lines);
         let line = |line: Line| {
