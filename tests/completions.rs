@@ -12,7 +12,7 @@ use here::skipped;
 use pty::Session;
 
 /// What is typed, and what its last word becomes.
-const CASES: [(&str, &str); 22] = [
+const CASES: [(&str, &str); 30] = [
     ("r8 comp", "completions"),
     ("r8 completions fi", "fish"),
     ("r8 templat", "templates"),
@@ -34,6 +34,14 @@ const CASES: [(&str, &str); 22] = [
     ("r8 render --set environment=kserve-st", "environment=kserve-standard"),
     ("r8 render --set gateway=x,application.strategy=mi", "gateway=x,application.strategy=mirror"),
     ("r8 render --set-file application.x=val", "application.x=values.yaml"),
+    ("r8 schema --environment kserve-m", "kserve-modelmesh-istio"),
+    ("r8 schema --templates my-templates --environment g", "gpu"),
+    ("r8 validate --target ist", "istio="),
+    ("r8 validate --target kserve=0.2", "kserve=0.20"),
+    ("r8 validate --target=istio=1.27,kserve=0.2", "--target=istio=1.27,kserve=0.20"),
+    ("r8 render --target clus", "cluster"),
+    ("r8 man temp", "templates"),
+    ("r8 man templates ej", "eject"),
     // Helm's verb is not offered, and has its flags once it is typed.
     ("r8 template --show", "--show-only"),
 ];

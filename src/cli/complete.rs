@@ -44,7 +44,7 @@ pub(super) fn answer(words: &[OsString], variable: &dyn Fn(&str) -> Option<Strin
     let said = Said::read(before);
     let asked = Arc::new(Mutex::new(None));
     let command = helm::accept(Arguments::command(), &typed);
-    let mut command = knowing(command, said.templates.as_deref(), &asked);
+    let mut command = knowing(command, &said, &asked);
     let folder = std::env::current_dir().ok();
     let found = complete(&mut command, typed.clone(), before.len(), folder.as_deref()).unwrap_or_default();
     let asked = asked.lock().ok().and_then(|mut asked| asked.take());
@@ -111,20 +111,23 @@ struct Said {
     name: Option<String>,
     /// The folder of the user's templates.
     templates: Option<String>,
+    /// The words of the command whose manual page is asked for.
+    page: Vec<String>,
 }
 
 impl Said {
     fn read(words: &[OsString]) -> Said {
         let command = helm::accept(Arguments::command(), words).ignore_errors(true);
         let Ok(matches) = command.try_get_matches_from(words) else {
-            return Said { global: None, name: None, templates: None };
+            return Said { global: None, name: None, templates: None, page: Vec::new() };
         };
         let global = Global::from_arg_matches(&matches).ok();
         let mut last = &matches;
         while let Some((_, below)) = last.subcommand() {
             last = below;
         }
-        Said { global, name: text(last, "name"), templates: text(last, "templates") }
+        let page = last.try_get_many::<String>("command").ok().flatten().into_iter().flatten().cloned();
+        Said { global, name: text(last, "name"), templates: text(last, "templates"), page: page.collect() }
     }
 }
 
@@ -133,7 +136,7 @@ fn text(matches: &ArgMatches, id: &str) -> Option<String> {
 }
 
 /// The command whose arguments know what can be their values.
-fn knowing(command: Command, templates: Option<&str>, asked: &Arc<Mutex<Option<Asked>>>) -> Command {
+fn knowing(command: Command, said: &Said, asked: &Arc<Mutex<Option<Asked>>>) -> Command {
     let is_of_a_release = OF_A_RELEASE.contains(&command.get_name());
     command
         .mut_args(|argument| {
@@ -142,11 +145,20 @@ fn knowing(command: Command, templates: Option<&str>, asked: &Arc<Mutex<Option<A
                 ("name", _) if is_of_a_release => cluster(argument, Asked::Releases, asked),
                 ("revision", _) => cluster(argument, Asked::Revisions, asked),
                 ("place", _) => {
-                    let templates = templates.map(str::to_owned);
+                    let templates = said.templates.clone();
                     argument.add(ArgValueCandidates::new(move || values::places(templates.as_deref())))
                 }
+                ("environment", _) => {
+                    let templates = said.templates.clone();
+                    argument.add(ArgValueCandidates::new(move || values::environments(templates.as_deref())))
+                }
+                ("target", _) => argument.value_delimiter(',').add(ArgValueCompleter::new(values::targets)),
+                ("command", _) => {
+                    let page = said.page.clone();
+                    argument.add(ArgValueCandidates::new(move || values::pages(&page)))
+                }
                 ("set" | "set_string" | "set_literal", _) => {
-                    let templates = templates.map(str::to_owned);
+                    let templates = said.templates.clone();
                     let keys = move |current: &OsStr| values::assignments(current, templates.as_deref());
                     argument.value_delimiter(',').add(ArgValueCompleter::new(keys))
                 }
@@ -160,7 +172,7 @@ fn knowing(command: Command, templates: Option<&str>, asked: &Arc<Mutex<Option<A
                 _ => argument,
             }
         })
-        .mut_subcommands(|command| knowing(command, templates, asked))
+        .mut_subcommands(|command| knowing(command, said, asked))
 }
 
 /// An argument whose values the cluster tells: that it was met is noted, and asked about at the end.

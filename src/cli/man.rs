@@ -84,6 +84,13 @@ fn find(root: &Command, words: &[String]) -> Result<Command, Failure> {
     Ok(command.clone())
 }
 
+/// The commands below the one that these words name, each with what it does; none where there is no such command.
+pub(super) fn pages(words: &[String]) -> Vec<(String, String)> {
+    let Ok(command) = find(&Arguments::command(), words) else { return Vec::new() };
+    let about = |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
+    visible(&command).map(|command| (command.get_name().to_owned(), about(command))).collect()
+}
+
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|command| !command.is_hide_set())
 }

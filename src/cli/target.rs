@@ -22,7 +22,7 @@ use crate::target::{Effect, Subject, Table, Target, TargetError, check};
 use crate::values;
 
 /// What `--target` takes for the cluster of the kubeconfig.
-const CLUSTER: &str = "cluster";
+pub(super) const CLUSTER: &str = "cluster";
 /// How long the cluster may take to answer.
 #[cfg(feature = "cluster")]
 const LONGEST: Duration = Duration::from_secs(60);
