@@ -57,6 +57,10 @@ fn compare(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
+    if args.live {
+        let hint = "leave it out: without `--against` it is the cluster that `diff` compares with";
+        return Err(Failure::usage("`diff` has no flag `--live`", hint));
+    }
     if !args.against.is_empty() {
         return against::run(args, show, global, world, report);
     }

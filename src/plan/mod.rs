@@ -33,7 +33,7 @@ pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
 pub use pending::pending;
 pub use refusal::Refusal;
 pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
-pub use story::{Note, Surprise, story, surprises};
+pub use story::{Beside, Note, Surprise, story, surprises};
 pub use warning::Warning;
 
 /// What the cluster says of one object.

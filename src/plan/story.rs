@@ -33,14 +33,27 @@ pub enum Surprise {
         version: String,
         /// Its share, as it is printed.
         share: String,
+        /// Which others are to get requests.
+        beside: Beside,
     },
     /// A version that gets requests now is removed, and no other has its model.
     Removed {
         /// Name of the version.
         version: String,
-        /// Its share now, as it is printed.
-        share: String,
+        /// Its share now.
+        share: Share,
+        /// Which of those that serve now stay.
+        beside: Beside,
     },
+}
+
+/// Which versions stand beside one, of those that can take its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Others with a share of their own.
+    Others,
+    /// None.
+    Nobody,
 }
 
 impl Surprise {
@@ -63,9 +76,22 @@ impl Surprise {
     /// What of it the user can do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Surprise::OnlyOne(_) => "release the new model as a candidate first: `application.versions[1]`",
-            Surprise::Large { .. } => "let it start with a small weight",
-            Surprise::Removed { .. } => "take its weight to 0 first, and remove it with the next release",
+            Surprise::OnlyOne(_) => {
+                "release the new model as a candidate first: another entry of `application.versions`"
+            }
+            Surprise::Large { beside: Beside::Others, .. } => "let it start with a small weight",
+            Surprise::Large { beside: Beside::Nobody, .. } => {
+                "keep what serves now as the first entry of `application.versions`, and let the new version start beside it"
+            }
+            Surprise::Removed { share: Share::Matched, .. } => {
+                "remove it when nobody sends such requests any more: they go where those without a match do"
+            }
+            Surprise::Removed { beside: Beside::Others, .. } => {
+                "take its weight to 0 first, and remove it with the next release"
+            }
+            Surprise::Removed { beside: Beside::Nobody, .. } => {
+                "keep it as an entry of `application.versions`, and remove it when another version has its requests"
+            }
         }
     }
 }
@@ -76,11 +102,13 @@ impl fmt::Display for Surprise {
             Surprise::OnlyOne(version) => {
                 write!(f, "{version} is the only version that gets requests, and its model is changed in place")
             }
-            Surprise::Large { version, share } => write!(f, "{version} is new and starts at {share} of the requests"),
-            Surprise::Removed { version, share } if share == "by match" => {
+            Surprise::Large { version, share, .. } => {
+                write!(f, "{version} is new and starts at {share} of the requests")
+            }
+            Surprise::Removed { version, share: Share::Matched, .. } => {
                 write!(f, "{version} is removed, and a match sends requests to it")
             }
-            Surprise::Removed { version, share } => {
+            Surprise::Removed { version, share, .. } => {
                 write!(f, "{version} is removed while it gets {share} of the requests")
             }
         }
@@ -126,14 +154,16 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
             && weight * 2 > total
             && !serving.is_empty()
         {
-            found.push(Surprise::Large { version: shift.version.clone(), share: after.to_string() });
+            let beside = beside(plan, |other| other.version != shift.version && has_part(other.after));
+            found.push(Surprise::Large { version: shift.version.clone(), share: after.to_string(), beside });
         }
         let goes = named.iter().find(|member| member.index.is_none());
         if let (Some(before), None, Some(member)) = (shift.before, shift.after, goes)
             && gets_requests(Some(before))
             && !has_heir(plan, member, &models)
         {
-            found.push(Surprise::Removed { version: shift.version.clone(), share: before.to_string() });
+            let beside = beside(plan, |other| has_part(other.before) && has_part(other.after));
+            found.push(Surprise::Removed { version: shift.version.clone(), share: before, beside });
         }
     }
     found
@@ -143,6 +173,16 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
 fn has_heir(plan: &Plan, member: &Member, wanted: &HashSet<String>) -> bool {
     let of = |key| plan.change(key).and_then(|change| model(change.pair.before()));
     member.objects.iter().filter_map(of).any(|model| wanted.contains(&model))
+}
+
+/// Whether there are versions that can take a share.
+fn beside(plan: &Plan, can: impl Fn(&Shift) -> bool) -> Beside {
+    if plan.traffic.iter().any(can) { Beside::Others } else { Beside::Nobody }
+}
+
+/// Whether a version has a share of the requests that no match takes out.
+fn has_part(share: Option<Share>) -> bool {
+    matches!(share, Some(Share::Part { weight: 1.., .. }))
 }
 
 fn gets_requests(share: Option<Share>) -> bool {

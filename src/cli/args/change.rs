@@ -23,6 +23,9 @@ pub(in crate::cli) struct Diff {
     /// live, `release:3` its revision 3; these alone ask the cluster, for the record. Every version counts as settled.
     #[arg(long, value_name = "FILE")]
     pub against: Vec<String>,
+    /// Not needed: without `--against` it is the cluster that is compared with
+    #[arg(long, hide = true)]
+    pub live: bool,
     /// Show NUM lines around each change
     #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
     pub unified: usize,
