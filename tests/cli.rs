@@ -228,7 +228,7 @@ fn words_that_are_no_text_are_refused() {
 #[test]
 fn control_characters_of_a_message_do_not_reach_the_terminal() {
     let (code, _, errors) = outcome(&r8(&["render", "a\u{1b}[31m\u{202e}b", "-f", VALUES]).output().unwrap());
-    assert!(errors.starts_with("error: `a\u{fffd}[31m\u{fffd}b` is not a valid release name: "), "{errors}");
+    assert!(errors.starts_with("error: `a\\u001b[31m\\u202eb` is not a valid release name: "), "{errors}");
     assert_eq!(code, Some(2));
 }
 

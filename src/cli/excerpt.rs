@@ -5,6 +5,7 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthChar;
 
 use super::secret::HIDDEN;
+use crate::findings::{escape, is_hidden};
 
 /// The most columns of a line that are shown.
 const WIDTH: usize = 120;
@@ -96,7 +97,7 @@ fn shown(mark: &Mark<'_>) -> (String, usize, usize) {
         }
         match character {
             '\t' => text.push_str("    "),
-            character if unsafe_to_print(character) => text.push('\u{fffd}'),
+            character if is_hidden(character) => text.push_str(&escape(character)),
             character => text.push(character),
         }
         used += columns;
@@ -109,15 +110,9 @@ fn shown(mark: &Mark<'_>) -> (String, usize, usize) {
 fn columns(character: char) -> usize {
     match character {
         '\t' => 4,
-        character if unsafe_to_print(character) => 1,
+        character if is_hidden(character) => escape(character).len(),
         character => character.width().unwrap_or(0),
     }
-}
-
-/// Whether a character would act on the terminal, or on the order in which it shows others.
-pub(super) fn unsafe_to_print(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -145,7 +140,7 @@ mod tests {
         assert_eq!(lines(mark("a: 漢字", 4, 2)), "   |\n 2 | a: 漢字\n   |    ^^^^\n");
         assert_eq!(lines(mark("🚀: x", 4, 1)), "   |\n 2 | 🚀: x\n   |     ^\n");
         assert_eq!(lines(mark("e\u{301}: x", 5, 1)), "   |\n 2 | e\u{301}: x\n   |    ^\n");
-        assert_eq!(lines(mark("a\u{202e}: x\r", 5, 1)), "   |\n 2 | a\u{fffd}: x\n   |     ^\n");
+        assert_eq!(lines(mark("a\u{202e}: x\r", 5, 1)), "   |\n 2 | a\\u202e: x\n   |          ^\n");
     }
 
     #[test]

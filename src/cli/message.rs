@@ -1,9 +1,9 @@
 //! One message: its text, its place, the lines that it is about, and how to repair it.
 
-use super::excerpt::{Mark, excerpt, unsafe_to_print};
+use super::excerpt::{Mark, excerpt};
 use super::failure::Fault;
 use super::secret;
-use crate::findings::{Finding, Place, Severity};
+use crate::findings::{Finding, Place, Severity, in_line};
 use crate::spec::{Problem, SpecError};
 use crate::values::{self, MAX_LINES, Origin, Source, SourceName, ValuesError};
 
@@ -41,7 +41,7 @@ pub(super) fn finding(kind: &str, message: &Message<'_>) -> Finding {
 
 /// A text of one line that shows no password: a line break of a value would begin a line that looks like one of r8's own.
 pub(super) fn words(text: &str) -> String {
-    clean(&secret::without_passwords(text)).replace('\n', "\u{fffd}")
+    in_line(&secret::without_passwords(text)).into_owned()
 }
 
 pub(super) fn of_fault(fault: &Fault) -> Message<'_> {
@@ -155,7 +155,7 @@ pub(super) fn placed<'a>(
             *hint = hint.replace("\"…\"", &format!("\"{written}\""));
         }
     }
-    mark.label = path.map(|path| format!("in `{}`", clean(path).replace('\n', "\u{fffd}"))).unwrap_or_default();
+    mark.label = path.map(|path| format!("in `{}`", in_line(path))).unwrap_or_default();
     message.marks.push(mark);
     message
 }
@@ -221,9 +221,4 @@ pub(super) fn name(source: &Source) -> String {
         SourceName::SetFile(number, _) => format!("--set-file #{number}"),
         SourceName::SetLiteral(number) => format!("--set-literal #{number}"),
     }
-}
-
-/// A text that cannot act on the terminal.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if unsafe_to_print(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

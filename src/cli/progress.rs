@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::columns::{Cut, shortened};
 use super::report::Report;
 use crate::cluster::News;
+use crate::findings::in_line;
 use crate::readiness::{Health, Settled};
 use crate::route::shares;
 
@@ -154,7 +155,7 @@ impl<'r, 'w> Progress<'r, 'w> {
         let mut state = self.state.borrow_mut();
         for waiting in &state.waiting {
             // One line each, whatever the message: a line that wraps could not be taken back.
-            let line = shortened(&waits(waiting), self.columns.saturating_sub(1), Cut::End);
+            let line = shortened(&in_line(&waits(waiting)), self.columns.saturating_sub(1), Cut::End);
             self.report.borrow_mut().event(&line);
         }
         state.drawn = state.waiting.len();

@@ -13,6 +13,7 @@ use super::report::Report;
 use super::request::World;
 use crate::cluster::records::{Driver, Records, RecordsError};
 use crate::cluster::{Cluster, ClusterError, News};
+use crate::findings::in_line;
 use crate::manifest::yaml;
 use crate::plan::Release;
 use crate::record::RecordError;
@@ -109,7 +110,7 @@ pub(super) fn written(value: &Value, output: RecordOutput) -> Result<String, Fai
 /// `columns`, two spaces stand for the tab, and the columns `cut` are shortened.
 pub(super) fn table(rows: &[Vec<String>], cut: &[usize], columns: Option<usize>) -> String {
     // One line each, whatever a description holds.
-    let one_line = |cell: &String| cell.split(['\n', '\r', '\t']).collect::<Vec<_>>().join(" ");
+    let one_line = |cell: &String| in_line(&cell.replace(['\n', '\r', '\t'], " ")).into_owned();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(one_line).collect()).collect();
     let cut: Vec<(usize, Cut)> = cut.iter().map(|column| (*column, Cut::End)).collect();
     let whole = columns::line(&columns::widths(&rows, &[], Gap::Tab, &[], None), Gap::Tab);

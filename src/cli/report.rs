@@ -5,11 +5,11 @@ use std::io::Write;
 
 use super::excerpt::excerpt;
 use super::failure::{Failure, reader_gone};
-use super::message::{Message, clean, finding, of_fault, of_spec, of_values, placed, words};
+use super::message::{Message, finding, of_fault, of_spec, of_values, placed, words};
 use super::read::plain;
 use super::recorder::{self, Recorder};
 use super::secret;
-use crate::findings::{Finding, Place};
+use crate::findings::{Finding, Place, in_line, visible};
 use crate::spec::SpecError;
 use crate::values::{Origin, Source, ValuesWarning};
 
@@ -66,7 +66,7 @@ impl<'a> Report<'a> {
                 let mut causes = String::new();
                 for cause in error.chain().skip(1) {
                     let cause = cause.downcast_ref().map_or_else(|| cause.to_string(), plain);
-                    causes.push_str(&format!("cause: {}\n", clean(&cause)));
+                    causes.push_str(&format!("cause: {}\n", in_line(&cause)));
                 }
                 let message = Message { rule: "system", text: error.to_string(), ..Message::default() };
                 self.write_at("error", &message, None, causes);
@@ -112,7 +112,7 @@ impl<'a> Report<'a> {
                 }
             }
         }
-        self.line(&clean(&text));
+        self.line(&visible(&text));
     }
 
     /// Writes a message of one line, with a hint: `note: …`.
@@ -153,7 +153,7 @@ impl<'a> Report<'a> {
     /// Writes a line that tells what happened.
     #[cfg(feature = "cluster")]
     pub fn event(&mut self, text: &str) {
-        self.line(&format!("{}\n", clean(&secret::without_passwords(text)).replace('\n', "\u{fffd}")));
+        self.line(&format!("{}\n", words(text)));
     }
 
     /// Writes an empty line between two failures.
@@ -207,7 +207,7 @@ impl<'a> Report<'a> {
         let paint = self.paint(kind);
         let mut text = format!("{}{kind}{}: {}\n", paint.0, paint.1, words(&message.text));
         if let Some(place) = &message.place {
-            text.push_str(&format!("  --> {}{}\n", clean(&place.words()), message.used));
+            text.push_str(&format!("  --> {}{}\n", in_line(&place.words()), message.used));
         }
         text.push_str(&excerpt(message.marks.clone(), paint));
         if let Some(hint) = &message.hint {
@@ -243,7 +243,7 @@ mod tests {
     fn no_value_writes_a_line_of_its_own() {
         let mut out = Vec::new();
         Report::new(&mut out).message("error", "`a\nerror: b`", Some("c\nd"));
-        let expected = "error: `a\u{fffd}error: b`\nhint: c\u{fffd}d\n";
+        let expected = "error: `a\\nerror: b`\nhint: c\\nd\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
@@ -268,8 +268,7 @@ mod tests {
         let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n"), None, &sources);
         let mut out = Vec::new();
         Report::new(&mut out).write("error", &message);
-        let expected =
-            "error: \u{fffd}\n  --> stdin:1:1\n   |\n 1 | \"\\e[2J\": 1\n   | ^ in `a.\u{fffd}[2J\u{fffd}`\n";
+        let expected = "error: \\u001b\n  --> stdin:1:1\n   |\n 1 | \"\\e[2J\": 1\n   | ^ in `a.\\u001b[2J\\n`\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 

@@ -9,6 +9,7 @@ use super::files;
 use super::render::warn_of_unread;
 use super::report::Report;
 use super::request::{World, catalog};
+use crate::findings::in_line;
 use crate::templates::Catalog;
 
 /// How many of the files that are in the way are named.
@@ -31,7 +32,7 @@ pub(super) fn run(args: &Templates, world: &World<'_>, report: &mut Report<'_>) 
 fn list(catalog: &Catalog, columns: Option<usize>) -> String {
     let rows: Vec<Vec<String>> = std::iter::once(["ENVIRONMENT", "STRATEGIES", "PURPOSE"].map(str::to_owned))
         .chain(catalog.environments().into_iter().map(|row| [row.name, row.strategies.join(","), row.doc]))
-        .map(|row| row.to_vec())
+        .map(|row| row.map(|cell| in_line(&cell).into_owned()).to_vec())
         .collect();
     let (gap, cut) = (Gap::Spaces(3), [(2, Cut::End)]);
     columns::table(&rows, &columns::widths(&rows, &[], gap, &cut, columns), gap, &cut)

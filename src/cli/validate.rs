@@ -14,7 +14,7 @@ use super::render::{api_version, decode_values, warn_of_unread};
 use super::report::{self, Report};
 use super::request::{Request, Verb, World, settle, settle_files};
 use super::target::{self, Aimed};
-use crate::findings::{Check, Finding};
+use crate::findings::{Check, Finding, in_line};
 use crate::manifest::ObjectKey;
 use crate::render::{ApiVersion, Options, RenderErrors, Rendered, Routing};
 use crate::spec::{Problem, SpecErrors};
@@ -137,7 +137,7 @@ fn check_all(
 
 /// What a person reads of valid releases.
 fn text(releases: &[Release], words: &str) -> String {
-    let line = |release: &Release| Some(format!("{}: {}\n", release.name, line(release.checked.as_ref()?)));
+    let line = |release: &Release| Some(format!("{}: {}\n", in_line(&release.name), line(release.checked.as_ref()?)));
     format!("{}{}{words}\n", releases.iter().filter_map(line).collect::<String>(), verdict(releases))
 }
 

@@ -3,7 +3,7 @@
 //! An invalid release is a failure; what kept r8 from its work is an error. A test case holds the messages that a terminal
 //! would show; its warnings stand in `system-out`. No time is told: the same values give the same document.
 
-use super::{Finding, Findings, Severity, count, is_wrong};
+use super::{Finding, Findings, Severity, count, in_line, is_wrong};
 
 struct Case<'a> {
     name: &'a str,
@@ -36,7 +36,7 @@ fn of_case(case: &Case<'_>, command: &str) -> String {
     let (wrong, other): (Vec<&Finding>, Vec<&Finding>) =
         case.findings.iter().partition(|finding| finding.severity == Severity::Error);
     let whole = |findings: &[&Finding]| findings.iter().map(|finding| finding.whole()).collect::<Vec<_>>().join("\n");
-    let start = format!("    <testcase name=\"{}\" classname=\"r8.{command}\"", attribute(case.name));
+    let start = format!("    <testcase name=\"{}\" classname=\"r8.{command}\"", attribute(&in_line(case.name)));
     let mut inside = String::new();
     if let Some(first) = wrong.first() {
         let more = match wrong.len() - 1 {

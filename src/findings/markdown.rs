@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::visible::{escape, is_hidden, visible};
 use super::{Check, Finding, Findings, Severity, count};
 
 /// The most of a comment on GitHub, 65,536 characters; counted in bytes, so that no way of counting gives more.
@@ -182,6 +183,11 @@ fn plain(text: &str) -> String {
             // An address is no link.
             ':' if characters.peek() == Some(&'/') => plain.push_str("&#58;"),
             '\n' | '\r' => plain.push(' '),
+            '\t' => plain.push('\t'),
+            character if is_hidden(character) => {
+                plain.push('\\');
+                plain.push_str(&escape(character));
+            }
             character if is_no_text(character) => plain.push('\u{fffd}'),
             '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '{' | '}' | '|' | '!' | '$' | '^' | '=' | '+' => {
                 plain.push('\\');
@@ -196,18 +202,20 @@ fn plain(text: &str) -> String {
 
 /// Whether a character is none that a page may have.
 fn is_no_text(character: char) -> bool {
-    character.is_control() && !matches!(character, '\n' | '\t') || matches!(character, '\u{fffe}' | '\u{ffff}')
+    matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
 /// Text between tags on a line.
 pub fn html(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    text.replace('@', "@&#8203;").replace(['\n', '\r'], " ").replace(is_no_text, "\u{fffd}")
+    let text = text.replace('@', "@&#8203;").replace(['\n', '\r'], " ");
+    visible(&text).replace(is_no_text, "\u{fffd}")
 }
 
 /// Code between others on a line; its backticks and blanks are shown.
 pub fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ").replace(is_no_text, "\u{fffd}");
+    let text = text.replace(['\n', '\r'], " ");
+    let text = visible(&text).replace(is_no_text, "\u{fffd}");
     let fence = "`".repeat(longest_run(&text) + 1);
     // One blank on each side is taken away again.
     let padded = text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
@@ -217,7 +225,7 @@ pub fn code(text: &str) -> String {
 
 /// Lines of code; `language` is what they are coloured as.
 pub fn block(language: &str, text: &str) -> String {
-    let text = text.replace(is_no_text, "\u{fffd}");
+    let text = visible(text).replace(is_no_text, "\u{fffd}");
     let fence = "`".repeat(longest_run(&text).max(2) + 1);
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("{fence}{language}\n{text}{end}{fence}\n")

@@ -10,9 +10,11 @@ mod junit;
 mod markdown;
 mod rules;
 mod sarif;
+mod visible;
 
 pub use markdown::{COMMENT_LIMIT, Page, Section, block, code, html, item, row, text};
 pub use rules::{RULES, Rule};
+pub use visible::{escape, in_line, is_hidden, visible};
 
 use serde_json::{Map, Value};
 
@@ -86,7 +88,7 @@ impl Finding {
     fn words(&self, between: &str) -> String {
         let mut words = self.message.clone();
         if let Some(place) = self.place.as_ref().filter(|place| !place.is_file) {
-            words.push_str(&format!(" ({})", place.words()));
+            words.push_str(&format!(" ({})", in_line(&place.words())));
         }
         if let Some(hint) = &self.hint {
             words.push_str(&format!("{between}hint: {hint}"));
@@ -96,7 +98,7 @@ impl Finding {
 
     /// What a person reads on a terminal.
     fn whole(&self) -> String {
-        let place = self.place.as_ref().map(|place| format!("  --> {}\n", place.words())).unwrap_or_default();
+        let place = self.place.as_ref().map(|place| format!("  --> {}\n", in_line(&place.words()))).unwrap_or_default();
         let hint = self.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
         format!("{}: {}\n{place}{}{hint}", self.severity.word(), self.message, self.excerpt)
     }

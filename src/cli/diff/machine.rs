@@ -6,6 +6,7 @@ use super::Show;
 use super::text::{counts, is_shown, matched, object, step, unrouted, word};
 use crate::cli::document::{self, Found};
 use crate::cli::failure::Failure;
+use crate::cli::message::words;
 use crate::cli::report::Report;
 use crate::cli::request::World;
 use crate::cli::{Done, wanted};
@@ -28,7 +29,7 @@ pub(super) fn print(
         told.push(Finding {
             severity: Severity::Error,
             rule: refusal.rule(),
-            message: wanted::words(refusal),
+            message: words(&wanted::words(refusal)),
             hint: Some(refusal.hint()),
             place: of_refusal(plan, refusal, report),
             excerpt: String::new(),

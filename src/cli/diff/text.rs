@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::cli::failure::Failure;
 use crate::cli::{secret, wanted};
 use crate::diff::{Pair, Side};
+use crate::findings::visible;
 use crate::manifest::ObjectKey;
 use crate::parallel;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
@@ -12,12 +13,13 @@ use crate::route::{Rule, Share, rules};
 
 /// The difference for people: how traffic moves, every object, the steps, counts.
 pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
-    let mut out = traffic(&plan.traffic);
-    out.insert_str(0, &unrouted(plan));
-    out.push_str(&matches(plan));
+    let mut head = traffic(&plan.traffic);
+    head.insert_str(0, &unrouted(plan));
+    head.push_str(&matches(plan));
     for refusal in plan.refusals.iter().filter(|refusal| !is_of_object(refusal)) {
-        let _ = writeln!(out, "! {}; {}", wanted::words(refusal), refusal.hint());
+        let _ = writeln!(head, "! {}; {}", wanted::words(refusal), refusal.hint());
     }
+    let mut out = visible(&head).into_owned();
     let changes: Vec<&Change> = plan.changes.iter().filter(|change| is_shown(change)).collect();
     for object in parallel::map(&changes, |change| object(plan, change, context, color)) {
         if !out.is_empty() {
@@ -27,7 +29,7 @@ pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, F
     }
     let steps = told(plan);
     if !steps.is_empty() {
-        let _ = write!(out, "\n{steps}");
+        let _ = write!(out, "\n{}", visible(&steps));
     }
     if !out.is_empty() {
         out.push('\n');
@@ -82,6 +84,7 @@ pub(super) fn object(plan: &Plan, change: &Change, context: usize, color: bool) 
             writeln!(out, "~ {text} and is taken")
         };
     }
+    let mut out = visible(&out).into_owned();
     let lines = secret::hidden(&change.pair).lines(context).map_err(|error| Failure::Bug(error.to_string()))?;
     for line in lines {
         let (sign, paint) = match line.side {
@@ -91,7 +94,7 @@ pub(super) fn object(plan: &Plan, change: &Change, context: usize, color: bool) 
             Side::Gap => ("...", "\u{1b}[2m"),
         };
         let (on, off) = if color && !paint.is_empty() { (paint, "\u{1b}[0m") } else { ("", "") };
-        let _ = writeln!(out, "{on}{sign}{}{off}", line.text);
+        let _ = writeln!(out, "{on}{sign}{}{off}", visible(&line.text));
     }
     Ok(out)
 }
@@ -108,13 +111,11 @@ pub(in crate::cli) fn word(action: Action) -> &'static str {
 pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
     let width = shifts.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
     let share = |share: &Option<Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
-    shifts
-        .iter()
-        .map(|shift| match (share(&shift.before), share(&shift.after)) {
-            (before, after) if before == after => format!("{:width$}  {before}\n", shift.version),
-            (before, after) => format!("{:width$}  {before} → {after}\n", shift.version),
-        })
-        .collect()
+    let line = |shift: &Shift| match (share(&shift.before), share(&shift.after)) {
+        (before, after) if before == after => format!("{:width$}  {before}\n", shift.version),
+        (before, after) => format!("{:width$}  {before} → {after}\n", shift.version),
+    };
+    shifts.iter().map(|shift| visible(&line(shift)).into_owned()).collect()
 }
 
 /// What the matches of the route send where, before and after.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Explained, Whence};
 use crate::cli::secret::{HIDDEN, sounds_secret};
+use crate::findings::in_line;
 use crate::route::{Action, Addressed, Answer, Changes, Condition, End, HttpRequest, Outcome, Target, Tried, Verdict};
 
 /// The text that is printed.
@@ -265,10 +266,7 @@ fn is_secret(name: &str) -> bool {
 
 /// A text of a route's on one line, whatever somebody wrote into it.
 fn plain(text: &str) -> String {
-    let escaped = |character: char| -> String {
-        if character.is_control() { character.escape_default().collect() } else { character.to_string() }
-    };
-    text.chars().map(escaped).collect()
+    in_line(text).into_owned()
 }
 
 #[cfg(test)]

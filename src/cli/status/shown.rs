@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::args::DiffOutput;
 use crate::cli::columns::{self, Cut, Gap};
 use crate::cli::secret;
+use crate::findings::{in_line, visible};
 use crate::manifest::ObjectKey;
 use crate::plan::{Found, Release, RouteStatus, Status, VersionStatus, Writer};
 use crate::readiness::{Health, Settled};
@@ -36,7 +37,8 @@ pub(super) fn revision(last: &Revision) -> String {
     });
     let (number, info) = (last.number, &last.info);
     let description = secret::without_passwords(&info.description);
-    format!("revision: {number}, {}{since} with {}: {description}\n", info.status, last.chart_label())
+    let line = format!("revision: {number}, {}{since} with {}: {description}", info.status, last.chart_label());
+    format!("{}\n", in_line(&line))
 }
 
 /// Who writes the route.
@@ -59,7 +61,7 @@ pub(super) fn heading(status: &Status) -> String {
     if let Some(key) = &status.routemap {
         let _ = writeln!(out, "routemap: {key}");
     }
-    out
+    visible(&out).into_owned()
 }
 
 fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
@@ -82,7 +84,7 @@ fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
         or_none(age),
         or_none(version.model.clone()),
     ]
-    .map(|cell| secret::without_passwords(&cell).into_owned())
+    .map(|cell| in_line(&secret::without_passwords(&cell)).into_owned())
 }
 
 /// The rows of a table below each other, with its head when `widths` is empty; a later part keeps the widths. They are

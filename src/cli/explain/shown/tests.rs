@@ -39,7 +39,7 @@ fn a_request_that_no_rule_takes_is_answered_404_and_every_rule_says_why() {
     assert_eq!(answer, "nobody answers: no rule matches, so the proxy answers 404\n");
     let expected = "  spec.http[0].match[0] `a`: no\n    path must begin with `/v2`, found `/v1/a`\n  \
                     spec.http[0].match[1] `a`: no\n    method must be `POST`, found `GET`\n  \
-                    spec.http[1].match[0]: no\n    header `x\\u{1b}` must be there, found none\n";
+                    spec.http[1].match[0]: no\n    header `x\\u001b` must be there, found none\n";
     assert_eq!(tried, expected);
 }
 
