@@ -58,10 +58,7 @@ fn case(args: &Path) -> datatest_stable::Result<()> {
             let for_people = format!("exit code {code}\n{stderr}");
             assert_eq!(told.get_or_insert(for_people.clone()), &for_people, "{form}");
         }
-        // JSON of `diff` is the difference itself.
-        if !(is_diff && form == "json") {
-            read.push((form, reader(&stdout)));
-        }
+        read.push((form, reader(&stdout)));
     }
     let told = told.unwrap_or_default();
     compare("want.err", &told);

@@ -9,19 +9,21 @@ mod machine;
 mod revision;
 mod text;
 
+#[cfg(feature = "cluster")]
+use super::aim::Aim;
 use super::args::{self, Global};
+use super::document::Found;
 use super::failure::Failure;
 use super::report::Report;
 use super::request::World;
 use super::{Done, document as documents, secret};
 use crate::findings::Form;
+#[cfg(feature = "cluster")]
+use crate::plan::Goal;
 use crate::plan::{Plan, Release, surprises};
 
-use super::document::Found;
 #[cfg(feature = "cluster")]
 pub(super) use document::refusals;
-#[cfg(feature = "cluster")]
-pub(super) use live::show;
 pub(super) use machine::of_warning;
 #[cfg(feature = "cluster")]
 pub(super) use text::{steps, traffic, unrouted, word};
@@ -37,13 +39,35 @@ pub(super) fn run(
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
     let show = Show { unified: args.unified, form: args.output.form(), exit_code: args.exit_code };
-    // JSON is the difference itself, and there is none where the command fails.
-    let Some(form) = show.form.filter(|form| *form != Form::Json) else {
-        return compare(args, &show, global, world, report);
-    };
+    documented(show.form, world, report, |world, report| compare(args, &show, global, world, report))
+}
+
+/// What a run of another command would change.
+#[cfg(feature = "cluster")]
+pub(super) fn show(
+    release: &Release,
+    aim: &Aim,
+    goal: &Goal,
+    global: &Global,
+    show: &Show,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+) -> Result<Done, Failure> {
+    let compare =
+        |world: &mut World<'_>, report: &mut Report<'_>| live::show(release, aim, goal, global, show, world, report);
+    documented(show.form, world, report, compare)
+}
+
+/// Compares; who reads a form for machines is given a document of it also when that fails.
+fn documented(
+    form: Option<Form>,
+    world: &mut World<'_>,
+    report: &mut Report<'_>,
+    compare: impl FnOnce(&mut World<'_>, &mut Report<'_>) -> Result<Done, Failure>,
+) -> Result<Done, Failure> {
+    let Some(form) = form else { return compare(world, report) };
     documents::begin(form, world, report);
-    let done = compare(args, &show, global, world, report);
-    done.or_else(|failure| {
+    compare(world, report).or_else(|failure| {
         let verdict = "nothing was compared".to_owned();
         let nothing = Found { command: "diff", checks: Vec::new(), verdict, page: None, code: 0 };
         documents::print(form, nothing, Some(failure), world, report)
@@ -100,7 +124,11 @@ fn printed(
     let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
     let text = match show.form {
         None => secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned(),
-        Some(Form::Json) => format!("{:#}\n", secret::masked(document::document(plan, release))),
+        Some(Form::Json) => {
+            // What is said from now on is part of no document.
+            let told = report.recorder.take().map(|mut recorder| recorder.since(0)).unwrap_or_default();
+            format!("{:#}\n", secret::masked(document::document(plan, release, &told)))
+        }
         Some(form) => return machine::print(form, plan, show, code, world, report),
     };
     Ok(Done { text, code })

@@ -5,12 +5,20 @@ use serde_json::{Map, Value, json};
 use super::{Check, Finding, Findings};
 
 pub(super) fn write(findings: &Findings) -> String {
-    let document = json!({
-        "apiVersion": "r8/v1", "kind": "Validation",
-        "valid": findings.passed(), "verdict": findings.verdict,
-        "releases": findings.checks.iter().map(release).collect::<Vec<_>>(),
-        "findings": list(&findings.rest),
-    });
+    let document = match findings.command {
+        // A difference has a document of its own; this is the one of a command that has compared nothing. It lacks what would
+        // be empty where nothing changes.
+        "diff" => json!({
+            "apiVersion": "r8/v1", "kind": "Diff", "verdict": findings.verdict,
+            "findings": findings.all().map(|(finding, _)| of_finding(finding)).collect::<Vec<_>>(),
+        }),
+        _ => json!({
+            "apiVersion": "r8/v1", "kind": "Validation",
+            "valid": findings.passed(), "verdict": findings.verdict,
+            "releases": findings.checks.iter().map(release).collect::<Vec<_>>(),
+            "findings": list(&findings.rest),
+        }),
+    };
     format!("{document:#}\n")
 }
 
@@ -23,7 +31,8 @@ fn release(check: &Check) -> Value {
     Value::Object(fields)
 }
 
-fn list(findings: &[Finding]) -> Value {
+/// Findings as they stand in r8's own documents.
+pub fn list(findings: &[Finding]) -> Value {
     findings.iter().map(of_finding).collect()
 }
 

@@ -12,6 +12,7 @@ mod rules;
 mod sarif;
 mod visible;
 
+pub use json::list;
 pub use markdown::{COMMENT_LIMIT, Page, Section, block, code, html, item, row, text};
 pub use rules::{RULES, Rule};
 pub use visible::{escape, in_line, is_hidden, visible};

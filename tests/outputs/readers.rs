@@ -100,8 +100,18 @@ fn place(file: &str, line: Option<u64>, column: Option<u64>) -> String {
 
 pub fn json(text: &str) -> Read {
     let document: Value = serde_json::from_str(text).unwrap();
-    assert_eq!((&document["apiVersion"], &document["kind"]), (&"r8/v1".into(), &"Validation".into()));
-    let lists = document["releases"].as_array().unwrap().iter().map(|release| &release["findings"]);
+    assert_eq!(document["apiVersion"], "r8/v1");
+    assert!(document["verdict"].is_string());
+    let releases = match document["kind"].as_str() {
+        Some("Validation") => document["releases"].as_array().unwrap().as_slice(),
+        // Who compares nothing has no objects: an empty list would say that nothing changes.
+        Some("Diff") => {
+            assert_eq!(document["objects"].is_array(), document["verdict"] != "nothing was compared");
+            &[]
+        }
+        other => panic!("{other:?}"),
+    };
+    let lists = releases.iter().map(|release| &release["findings"]);
     let findings = lists.chain([&document["findings"]]).flat_map(|list| list.as_array().unwrap());
     let message = |finding: &Value| {
         let text = finding["message"].as_str().unwrap();

@@ -31,8 +31,9 @@ pub(in crate::cli) struct Diff {
     pub unified: usize,
     /// Form of the output
     ///
-    /// Of the forms for machines all but json show what an apply would refuse, and what may surprise, at the place of the
-    /// values; they are printed also when the values are invalid. Messages for people go to stderr beside them.
+    /// Json is the difference itself, the other forms for machines show what an apply would refuse, and what may surprise, at
+    /// the place of the values. All are printed also when nothing can be compared, with the reasons. Messages for people go to
+    /// stderr beside them.
     #[arg(short, long, value_enum, default_value_t = FindingsForm::Text, value_name = "FORM")]
     pub output: FindingsForm,
     /// Exit with 3 when there are changes

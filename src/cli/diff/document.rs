@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::text::{matched, steps, word};
+use super::text::{counts, matched, steps, word};
 use crate::cli::{secret, wanted};
+use crate::findings::{self, Finding};
 use crate::plan::{Action, Mode, Owner, Plan, Refusal, Release, story, surprises};
 use crate::route::Share;
 
-/// The report for programs; `apiVersion` changes when its meaning does.
-pub(super) fn document(plan: &Plan, release: &Release) -> Value {
+/// The report for programs, with what was said beside it; `apiVersion` changes when its meaning does.
+pub(super) fn document(plan: &Plan, release: &Release, told: &[Finding]) -> Value {
     let objects: Vec<Value> = plan
         .changes
         .iter()
@@ -46,10 +47,11 @@ pub(super) fn document(plan: &Plan, release: &Release) -> Value {
     let story: Vec<Value> =
         story(plan).into_iter().map(|note| json!({"step": note.step + 1, "text": note.text})).collect();
     json!({
-        "apiVersion": "r8/v1", "kind": "Diff",
+        "apiVersion": "r8/v1", "kind": "Diff", "verdict": counts(plan).trim_end(),
         "release": {"name": release.name, "namespace": release.namespace},
         "traffic": traffic, "matches": matches, "refusals": refusals(&plan.refusals), "warnings": warnings(plan),
         "objects": objects, "steps": steps(plan).lines().collect::<Vec<_>>(), "story": story,
+        "findings": findings::list(told),
     })
 }
 

@@ -26,7 +26,7 @@ pub(super) fn run(
 }
 
 /// What a run would change.
-pub(in crate::cli) fn show(
+pub(super) fn show(
     release: &Release,
     aim: &Aim,
     goal: &Goal,
