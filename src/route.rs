@@ -7,6 +7,7 @@
 mod answer;
 mod live;
 mod open;
+mod problems;
 mod request;
 mod shares;
 mod words;
@@ -19,6 +20,7 @@ pub use answer::{
     answer, default_host,
 };
 pub use live::{Destination, destinations, in_force, is_split, without};
+pub use problems::problems;
 pub use request::{HttpRequest, RequestError};
 pub use shares::{Share, shares};
 pub use words::{Rule, rules};

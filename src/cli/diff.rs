@@ -21,12 +21,16 @@ use crate::findings::Form;
 #[cfg(feature = "cluster")]
 use crate::plan::Goal;
 use crate::plan::{Plan, Release, surprises};
+use crate::route::problems;
 
 #[cfg(feature = "cluster")]
 pub(super) use document::refusals;
 pub(super) use machine::of_warning;
 #[cfg(feature = "cluster")]
 pub(super) use text::{steps, traffic, unrouted, word};
+
+/// How many faults of a route are told.
+const MOST: usize = 3;
 
 /// The exit code for changes, with `--exit-code`.
 const CHANGES: u8 = 3;
@@ -121,6 +125,7 @@ fn printed(
         let place = machine::of_surprise(plan, &surprise, report);
         report.remark("warning", surprise.rule(), &surprise.to_string(), Some(surprise.hint()), place);
     }
+    warn_of_route(plan, report);
     let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
     let text = match show.form {
         None => secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned(),
@@ -132,4 +137,22 @@ fn printed(
         Some(form) => return machine::print(form, plan, show, code, world, report),
     };
     Ok(Done { text, code })
+}
+
+/// Warns of a route before that is not what a route is: its shares are read as if its faults were not there.
+fn warn_of_route(plan: &Plan, report: &mut Report<'_>) {
+    let Some(route) = &plan.before else { return };
+    let wrong = problems(route);
+    let more = wrong.len().saturating_sub(MOST);
+    let told = wrong.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if wrong.is_empty() {
+        return;
+    }
+    let text = |key: &str| route["metadata"][key].as_str().unwrap_or_default();
+    let kind = route["kind"].as_str().unwrap_or_default();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let (namespace, name) = (text("namespace"), text("name"));
+    let text = format!("{kind} {namespace}/{name}, the route before, cannot be read: {told}{more}");
+    let hint = "repair it; what it sends where is told only so far as it can be read";
+    report.remark("warning", "unreadable-route", &text, Some(hint), None);
 }

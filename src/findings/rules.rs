@@ -146,6 +146,7 @@ pub const RULES: &[Rule] = &[
     rule("only-version-changed", "The model of the only version that gets requests is changed in place."),
     rule("large-start", "A new version starts with more than half of the requests."),
     rule("removed-with-requests", "A version is removed that gets requests now."),
+    rule("unreadable-route", "The route before has parts that cannot be read."),
     rule("foreign-object", "An object belongs to another release, or to none."),
     rule("field-conflict", "Another field manager owns a field."),
     rule("route-of-controller", "The Iter8 controller writes the route."),

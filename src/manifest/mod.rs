@@ -1,5 +1,6 @@
 //! Kubernetes objects with a key and a role, in the order in which they can be applied, and how they are written.
 
+mod found;
 mod plain;
 mod read;
 mod write;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub use found::found;
 pub use read::{ReadError, read_documents};
 pub use write::yaml;
 
