@@ -5,6 +5,7 @@ mod document;
 #[cfg(feature = "cluster")]
 mod live;
 mod machine;
+mod manifests;
 #[cfg(feature = "cluster")]
 mod revision;
 mod text;

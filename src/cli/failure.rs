@@ -1,6 +1,7 @@
 //! Why a command ends without having done its work, and with which exit code.
 
 use std::io;
+use std::sync::Arc;
 
 use super::secret;
 use crate::render::{RenderError, RenderErrors};
@@ -56,8 +57,18 @@ pub(super) struct Place {
     pub line: Option<u32>,
     /// Column in characters, from 1; none where the line is all that is known.
     pub column: Option<u32>,
+    /// How many characters are meant; none where it is the word that stands there.
+    pub length: Option<u32>,
     /// The file's content; none where there is no line to show.
-    pub text: Option<String>,
+    pub text: Option<Arc<str>>,
+}
+
+impl Place {
+    /// As `path:line:column`, so far as it is known.
+    pub fn words(&self) -> String {
+        let numbers = self.line.into_iter().chain(self.column).map(|number| format!(":{number}"));
+        format!("{}{}", self.path, numbers.collect::<String>())
+    }
 }
 
 impl Fault {
@@ -149,6 +160,6 @@ pub(super) fn reader_gone(error: &anyhow::Error) -> bool {
 /// A place in one of the user's templates, with its text as it is on the disk now.
 fn own(folder: &str, file: &str, line: Option<u32>) -> Place {
     let path = format!("{}/{file}", folder.trim_end_matches('/'));
-    let text = std::fs::read_to_string(&path).ok();
-    Place { path, line, column: None, text }
+    let text = std::fs::read_to_string(&path).ok().map(Arc::from);
+    Place { path, line, column: None, length: None, text }
 }

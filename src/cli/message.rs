@@ -1,5 +1,7 @@
 //! One message: its text, its place, the lines that it is about, and how to repair it.
 
+use std::sync::Arc;
+
 use super::excerpt::{Mark, excerpt};
 use super::failure::Fault;
 use super::secret;
@@ -45,18 +47,41 @@ pub(super) fn words(text: &str) -> String {
 }
 
 pub(super) fn of_fault(fault: &Fault) -> Message<'_> {
+    let text = fault.place.as_ref().and_then(|place| place.text.as_deref());
+    of_line(fault, &text.map(lines).unwrap_or_default())
+}
+
+/// Messages of several mistakes; those behind the first `most` are only counted.
+pub(super) fn of_faults<'a>(faults: &'a [Fault], most: usize) -> Vec<Message<'a>> {
+    // Many of them may lie in one long text.
+    let mut known: Vec<(&Arc<str>, Vec<&str>)> = Vec::new();
+    let message = |(index, fault): (usize, &'a Fault)| {
+        if index >= most {
+            return Message::default();
+        }
+        let Some(text) = fault.place.as_ref().and_then(|place| place.text.as_ref()) else { return of_fault(fault) };
+        let at = known.iter().position(|(other, _)| Arc::ptr_eq(other, text)).unwrap_or(known.len());
+        if at == known.len() {
+            known.push((text, lines(text)));
+        }
+        of_line(fault, known.get(at).map(|(_, lines)| lines.as_slice()).unwrap_or_default())
+    };
+    faults.iter().enumerate().map(message).collect()
+}
+
+/// A message about a mistake in a text of these lines.
+fn of_line<'a>(fault: &'a Fault, lines: &[&'a str]) -> Message<'a> {
     let mut message = Message { text: fault.message.clone(), hint: fault.hint.clone(), ..Message::default() };
     if let Some(place) = &fault.place {
         let (line, column) = (place.line, place.column);
-        message.place = Some(Place { source: place.path.clone(), is_file: true, line, column, length: None });
-        let lines = place.text.as_deref().map(lines).unwrap_or_default();
+        message.place = Some(Place { source: place.path.clone(), is_file: true, line, column, length: place.length });
         let Some(number) = place.line else { return message };
         let line = lines.get((number as usize).saturating_sub(1)).copied().unwrap_or_default();
         let (column, length) = match place.column {
-            Some(column) => (column, word(line, column)),
+            Some(column) => (column, place.length.unwrap_or_else(|| word(line, column))),
             None => (line.chars().take_while(|character| character.is_whitespace()).count() as u32 + 1, u32::MAX),
         };
-        message.marks.extend(mark(&lines, number, column, length));
+        message.marks.extend(mark(lines, number, column, length));
     }
     message
 }

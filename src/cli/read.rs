@@ -46,7 +46,7 @@ fn whole(reader: &mut dyn Read, path: &str, name: &str, flag: &str, left: &mut L
         let before = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default()).into_owned();
         let line = before.matches('\n').count() as u32 + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
-        let place = Place { path: name.to_owned(), line: Some(line), column: Some(column), text: None };
+        let place = Place { path: name.to_owned(), line: Some(line), column: Some(column), length: None, text: None };
         Fault { place: Some(place), ..fault(path, flag, "not UTF-8", Some("save it as UTF-8")) }
     })
 }
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_reported_at_their_place() {
         let fault = text("-", "--values", &mut &b"a: 1\n\xc3\xa9\xff"[..], &mut Left::all()).unwrap_err();
-        let place = Place { path: "stdin".into(), line: Some(2), column: Some(2), text: None };
+        let place = Place { path: "stdin".into(), line: Some(2), column: Some(2), length: None, text: None };
         assert_eq!(fault.place, Some(place));
     }
 }

@@ -199,7 +199,8 @@ fn globs(texts: &[String]) -> Result<Vec<(&str, Glob)>, Failure> {
             path: format!("--show-only #{number}"),
             line: Some(1),
             column,
-            text: Some(text.to_owned()),
+            length: None,
+            text: Some(text.into()),
         };
         Fault { place: Some(place), ..Fault::new(format!("a malformed pattern: {problem}"), Some(hint)) }.into()
     };

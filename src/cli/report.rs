@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use super::excerpt::excerpt;
-use super::failure::{Failure, reader_gone};
-use super::message::{Message, finding, of_fault, of_spec, of_values, placed, words};
+use super::failure::{Failure, Fault, reader_gone};
+use super::message::{Message, finding, of_fault, of_faults, of_spec, of_values, placed, words};
 use super::read::plain;
 use super::recorder::{self, Recorder};
 use super::secret;
@@ -39,7 +39,7 @@ impl<'a> Report<'a> {
     /// Writes a failure; nothing for a reader that has gone.
     pub fn failure(&mut self, failure: &Failure) {
         match failure {
-            Failure::Input(faults) => self.all(faults.iter().map(of_fault).collect()),
+            Failure::Input(faults) => self.all(of_faults(faults, self.most())),
             Failure::Values(faults, errors, sources) => {
                 self.warnings(&errors.warnings, &[], sources);
                 let errors = errors.errors.iter().map(|error| of_values(error, sources));
@@ -84,11 +84,23 @@ impl<'a> Report<'a> {
         };
         let mut messages: Vec<Message<'_>> = read.iter().take(most).map(of_reader).collect();
         messages.extend(of_spec(spec, sources, most).into_iter().take(most.saturating_sub(messages.len())));
+        self.first(&messages, read.len() + spec.len());
+    }
+
+    /// Writes warnings of a rule about files that are no values: the first ones, and how many more there are.
+    pub fn warn(&mut self, rule: &'static str, faults: &[Fault]) {
+        let known = faults.get(..self.most()).unwrap_or(faults);
+        let mut messages = of_faults(known, known.len());
+        messages.iter_mut().for_each(|message| message.rule = rule);
+        self.first(&messages, faults.len());
+    }
+
+    /// Writes warnings, and how many there are beside the first ones; of `all`, those that a machine may want are here.
+    fn first(&mut self, messages: &[Message<'_>], all: usize) {
         let (told, kept) = messages.split_at(messages.len().min(MOST));
         for message in told {
             self.write("warning", message);
         }
-        let all = read.len() + spec.len();
         if all > told.len() {
             self.warned += all - told.len();
             self.line(&format!("\n… and {} more warnings\n", all - told.len()));

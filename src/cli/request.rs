@@ -242,7 +242,7 @@ pub(super) fn namespace(
         Err(KubeconfigError::Text { index, line, column, message }) => {
             let path = paths.get(index).map(|path| path.display().to_string()).unwrap_or_default();
             // The text is not shown: it holds the keys of clusters.
-            let place = Place { path, line: Some(line), column: Some(column), text: None };
+            let place = Place { path, line: Some(line), column: Some(column), length: None, text: None };
             Err(Fault { message: format!("not a kubeconfig: {message}"), place: Some(place), hint: Some(hint.into()) }
                 .into())
         }

@@ -1,6 +1,7 @@
 //! Kubernetes objects with a key and a role, in the order in which they can be applied, and how they are written.
 
 mod found;
+mod places;
 mod plain;
 mod read;
 mod write;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use found::found;
+pub use places::{Located, Spot, locate};
 pub use read::{ReadError, read_documents};
 pub use write::yaml;
 

@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
+use super::manifests::{self, Text};
 #[cfg(feature = "cluster")]
 use super::revision;
 use super::{Show, printed};
 use crate::cli::args::{self, Global};
-use crate::cli::failure::{Failure, Fault, Place};
+use crate::cli::failure::{Failure, Fault};
 use crate::cli::read::{self, Left};
 use crate::cli::report::Report;
 use crate::cli::request::{Request, Verb, World};
 use crate::cli::wanted;
 use crate::cli::{Done, helm, secret, sources};
-use crate::manifest::{Manifest, ObjectKey, Role, read_documents};
+use crate::manifest::ObjectKey;
 use crate::parallel;
 use crate::plan::{Before, Wanted};
 use crate::render::ApiVersion;
@@ -35,6 +36,8 @@ enum Old {
     Objects(Objects),
     /// Values that make its objects.
     Values(Box<Request>),
+    /// What is no manifest; the values are looked at all the same.
+    Wrong(Failure),
 }
 
 /// Runs the command.
@@ -50,9 +53,10 @@ pub(super) fn run(
     let old = match &base {
         Base::Texts(paths) => {
             let texts = texts(paths, &request, world)?;
-            match manifests(&texts, request.identity.namespace.as_str())? {
-                Some(objects) => Old::Objects(objects),
-                None => Old::Values(Box::new(old_values(texts, args, &request)?)),
+            match manifests::objects(&texts, request.identity.namespace.as_str(), report) {
+                Ok(Some(objects)) => Old::Objects(objects),
+                Ok(None) => Old::Values(Box::new(old_values(texts, args, &request)?)),
+                Err(failure) => Old::Wrong(failure),
             }
         }
         #[cfg(feature = "cluster")]
@@ -64,6 +68,7 @@ pub(super) fn run(
             let made = make(api_version(&objects));
             (Ok((objects, None)), made)
         }
+        Old::Wrong(failure) => (Err(failure), make(ApiVersion::V1beta1)),
         Old::Values(old) => parallel::both(|| rendered(&old, args), || make(ApiVersion::V1beta1)),
     };
     let ((objects, other), made) = match (before, made) {
@@ -133,12 +138,6 @@ fn base(args: &args::Diff) -> Result<Base, Failure> {
     }
 }
 
-/// One text, with its path.
-struct Text {
-    path: String,
-    text: String,
-}
-
 /// Reads what the flag names; stdin can be read once.
 fn texts(paths: &[String], request: &Request, world: &mut World<'_>) -> Result<Vec<Text>, Failure> {
     let own = request.sources.iter().any(|source| source.name == SourceName::Stdin);
@@ -155,87 +154,6 @@ fn texts(paths: &[String], request: &Request, world: &mut World<'_>) -> Result<V
         }
     }
     if faults.is_empty() { Ok(texts) } else { Err(Failure::Input(faults)) }
-}
-
-/// The objects of texts that are manifests; none where they are values.
-fn manifests(texts: &[Text], namespace: &str) -> Result<Option<Objects>, Failure> {
-    let (mut objects, mut values, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    for text in texts {
-        match documents(text) {
-            Ok(None) => values.push(&text.path),
-            Ok(Some(documents)) => {
-                for document in documents {
-                    match keyed(document, namespace) {
-                        Ok(object) => objects.push(object),
-                        Err(problem) => {
-                            let text = format!("`--against {}`: {problem}", text.path);
-                            faults.push(Fault::new(text, Some("give manifests as `kubectl apply` takes them")));
-                        }
-                    }
-                }
-            }
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(Failure::Input(faults));
-    }
-    match (objects.is_empty(), values.first()) {
-        (true, Some(_)) => Ok(None),
-        (_, None) => Ok(Some(objects)),
-        (false, Some(path)) => {
-            let text = format!("`--against` names manifests, and {path} holds values");
-            Err(Failure::usage(text, "give values alone, or manifests alone"))
-        }
-    }
-}
-
-/// The documents of a text of manifests, those of a List one by one; none where it is one of values.
-fn documents(text: &Text) -> Result<Option<Vec<Value>>, Fault> {
-    // Values have neither key at their root; a look costs less than reading a large text twice.
-    if !(text.text.contains("apiVersion") && text.text.contains("kind")) {
-        return Ok(None);
-    }
-    let begins = |line: &str| ["apiVersion:", "{", "\"apiVersion\":", "kind:"].iter().any(|key| line.starts_with(key));
-    let documents = match read_documents(&text.text) {
-        Ok(documents) => documents,
-        // What is wrong with values is told by their own reader.
-        Err(_) if !text.text.lines().any(begins) => return Ok(None),
-        Err(error) => {
-            let number = |at: usize| u32::try_from(at).ok();
-            let place = Place {
-                path: if text.path.trim() == "-" { "stdin".to_owned() } else { text.path.clone() },
-                line: number(error.line),
-                column: number(error.column),
-                text: Some(text.text.clone()),
-            };
-            return Err(Fault { message: format!("not YAML: {}", error.message), place: Some(place), hint: None });
-        }
-    };
-    if !documents.iter().any(|document| document["apiVersion"].is_string() && document["kind"].is_string()) {
-        return Ok(None);
-    }
-    let mut all = Vec::new();
-    for mut document in documents {
-        let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-        match document.get_mut("items").filter(|_| is_list).and_then(Value::as_array_mut) {
-            Some(items) => all.append(items),
-            None => all.push(document),
-        }
-    }
-    Ok(Some(all))
-}
-
-/// An object with its key; one without a namespace lies in the release's.
-fn keyed(mut object: Value, namespace: &str) -> Result<(ObjectKey, Value), String> {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        let own = metadata.entry("namespace").or_insert(Value::Null);
-        if own.is_null() || *own == "" {
-            *own = namespace.into();
-        }
-    }
-    let manifest = Manifest::from_object(object, "", Role::Support).map_err(|error| error.to_string())?;
-    Ok((manifest.key, manifest.object))
 }
 
 /// The version of the routing objects' API that the objects before have: another one would be no news.
