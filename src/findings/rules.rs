@@ -158,6 +158,7 @@ pub const RULES: &[Rule] = &[
     rule("shared-object", "Two releases make one object."),
     rule("strict", "There are warnings, and they are taken for errors."),
     rule("input", "Something given to r8 cannot be used: a flag, a file."),
+    rule("cluster", "The cluster, or the way to it, does not give what is needed."),
     rule("system", "The operating system refuses something."),
     rule("internal-error", "A mistake of r8's own."),
     rule("note", "Something to be known."),

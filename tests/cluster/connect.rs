@@ -110,6 +110,19 @@ fn a_server_that_cannot_be_reached_is_named_with_the_cause() {
 }
 
 #[test]
+fn programs_are_told_in_json_what_kept_a_diff_from_the_cluster() {
+    let Some(cluster) = control_plane() else { return };
+    let server = "https://127.0.0.1:1";
+    let (code, stdout, stderr) = diff(cluster, &["-o", "json", "--kube-apiserver", server], &[]);
+    let message = format!("cannot reach the API server {server}: Connection refused (os error 111)");
+    let hint = CHECK.trim_end().strip_prefix("hint: ").unwrap();
+    assert_eq!((code, stderr), (Some(1), format!("error: {message}\n{CHECK}")));
+    let finding = json!({"severity": "error", "rule": "cluster", "message": message, "hint": hint, "place": null});
+    let want = json!({"apiVersion": "r8/v1", "kind": "Diff", "verdict": "nothing was compared", "findings": [finding]});
+    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), want);
+}
+
+#[test]
 fn a_server_that_nobody_vouches_for_is_not_talked_to() {
     let Some(cluster) = control_plane() else { return };
     let folder = tempfile::tempdir().unwrap();
