@@ -19,6 +19,20 @@ pub enum RequestError {
     /// A path that begins nowhere.
     #[error("a path begins with `/`, a URL with `http://` or `https://`, found `{0}`")]
     Path(String),
+    /// A URL that no request of HTTP is for: its scheme, and what stands behind it.
+    #[error("a URL begins with `http://` or `https://`, found the scheme `{scheme}`")]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+        /// What stands behind it.
+        rest: String,
+    },
+    /// A query without the path before it.
+    #[error("a query stands behind a path, found `{0}` alone")]
+    Query(String),
+    /// What asks a server about itself; its method.
+    #[error("`*` asks a server about itself, and no rule of a route is for it")]
+    Server(String),
     /// A character that no request can have in its path.
     #[error("a path must not contain the character {0:?}")]
     Character(char),
@@ -55,6 +69,9 @@ impl RequestError {
             }
             RequestError::Method(_) => "write one such as `GET` or `POST`".into(),
             RequestError::Path(found) => format!("write `/{found}`, or `http://{found}` when it begins with a host"),
+            RequestError::Scheme { rest, .. } => format!("write `http://{rest}`"),
+            RequestError::Query(found) => format!("write `/{found}`"),
+            RequestError::Server(method) => format!("name a path: write `{method} /`"),
             RequestError::Character(character) => format!("write it as `{}`", escaped(*character)),
             RequestError::Header(_) => "write `traffic=test`, or `traffic: test`".into(),
             RequestError::HeaderName(name) if name.starts_with(':') => {
@@ -118,6 +135,9 @@ impl HttpRequest {
         let (scheme, rest) = match target.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some("http"), rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some("https"), rest),
+            Some((scheme, rest)) if is_scheme(scheme) => {
+                return Err(RequestError::Scheme { scheme: scheme.to_owned(), rest: rest.to_owned() });
+            }
             _ => (None, target),
         };
         let (authority, target) = match scheme {
@@ -126,8 +146,11 @@ impl HttpRequest {
         };
         let target =
             if scheme.is_some() && !target.starts_with('/') { format!("/{target}") } else { target.to_owned() };
-        if !target.starts_with('/') {
-            return Err(RequestError::Path(target));
+        match target.chars().next() {
+            Some('/') => {}
+            Some('?') => return Err(RequestError::Query(target)),
+            _ if target == "*" => return Err(RequestError::Server(method.to_owned())),
+            _ => return Err(RequestError::Path(target)),
         }
         if target.contains('#') {
             return Err(RequestError::Fragment);
@@ -260,6 +283,12 @@ pub(super) fn add(headers: &mut BTreeMap<String, String>, name: &str, value: &st
         .or_insert_with(|| value.to_owned());
 }
 
+/// Whether a text is the scheme of a URL, by its form.
+fn is_scheme(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(is_part)
+}
+
 /// Whether a byte may stand in a token of HTTP: a method, the name of a header.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
@@ -299,7 +328,11 @@ mod tests {
             ("post /", "`post` is no method of HTTP"),
             ("P(ST /", "`P(ST` is no method of HTTP"),
             ("GET shop/a", "a path begins with `/`, a URL with `http://` or `https://`, found `shop/a`"),
-            ("ftp://shop/a", "a path begins with `/`, a URL with `http://` or `https://`, found `ftp://shop/a`"),
+            ("ftp://shop/a", "a URL begins with `http://` or `https://`, found the scheme `ftp`"),
+            ("a/b://shop", "a path begins with `/`, a URL with `http://` or `https://`, found `a/b://shop`"),
+            ("GET ?version=2", "a query stands behind a path, found `?version=2` alone"),
+            ("OPTIONS *", "`*` asks a server about itself, and no rule of a route is for it"),
+            ("OPTIONS *a", "a path begins with `/`, a URL with `http://` or `https://`, found `*a`"),
             ("/ä", "a path must not contain the character 'ä'"),
             ("/a#b", "a request has no fragment: `#` and what follows stays in the browser"),
             ("http:///a", "`` is no host"),
@@ -310,6 +343,20 @@ mod tests {
             ("http://a@b/", "an address has no name and password here"),
         ] {
             assert_eq!(line(text), told, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_with_the_form_to_write() {
+        for (text, form) in [
+            ("ftp://shop/a", "/a"),
+            ("POST grpc://shop:8033/a?b", "/a?b"),
+            ("GET ?version=2", "/?version=2"),
+            ("OPTIONS *", "/"),
+        ] {
+            let hint = HttpRequest::parse(text).unwrap_err().hint().unwrap();
+            let written = hint.split('`').nth(1).unwrap();
+            assert_eq!(HttpRequest::parse(written).unwrap().target(), form, "{hint}");
         }
     }
 
