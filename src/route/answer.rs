@@ -9,6 +9,8 @@ mod gateway;
 mod hosts;
 mod istio;
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 pub use changes::Changes;
@@ -158,7 +160,42 @@ pub fn answer(route: &Value, request: &HttpRequest) -> Answer {
     if request.host.is_none() {
         request.host = Some(default_host(route));
     }
-    answer_at(route, &request, None, &mut Left { hops: MOST_HOPS, followed: MOST_FOLLOWED })
+    let mut left = Left { hops: MOST_HOPS, followed: MOST_FOLLOWED };
+    answer_at(&Route::new(route), &request, None, &mut left)
+}
+
+/// A route, with what is found out about it once for all requests that are followed.
+struct Route<'a> {
+    object: &'a Value,
+    namespace: &'a str,
+    is_istio: bool,
+    /// The gateways of a VirtualService; an HTTPRoute is asked once.
+    entrances: Vec<String>,
+    index: OnceCell<istio::Index<'a>>,
+}
+
+impl<'a> Route<'a> {
+    fn new(object: &'a Value) -> Route<'a> {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        let is_istio = object["kind"] != "HTTPRoute" && !object["spec"]["rules"].is_array();
+        let entrances = if is_istio { hosts::entrances(object, namespace) } else { Vec::new() };
+        Route { object, namespace, is_istio, entrances, index: OnceCell::new() }
+    }
+
+    /// The matches that a request is tried with, all of them.
+    fn tried(&self, request: &HttpRequest, gateway: Option<&str>) -> Vec<Tried> {
+        if self.is_istio {
+            istio::tried(self.object, self.namespace, request, gateway)
+        } else {
+            gateway::tried(self.object, request)
+        }
+    }
+
+    /// Those of a VirtualService that a request can meet: of a thousand versions each would try the rules of all others.
+    fn candidates(&self, request: &HttpRequest, gateway: &str) -> Vec<Tried> {
+        let index = self.index.get_or_init(|| istio::Index::of(self.object));
+        istio::tried_at(index.candidates(request), self.object, self.namespace, request, Some(gateway))
+    }
 }
 
 /// How far requests are still followed.
@@ -180,17 +217,27 @@ pub fn default_host(route: &Value) -> String {
 }
 
 /// The answer to a request that comes through a gateway, or by any way when none is named.
-fn answer_at(route: &Value, request: &HttpRequest, gateway: Option<&str>, left: &mut Left) -> Answer {
-    let is_istio = route["kind"] != "HTTPRoute" && !route["spec"]["rules"].is_array();
-    let namespace = route["metadata"]["namespace"].as_str().unwrap_or_default();
-    let addressed =
-        if is_istio { hosts::istio(route, namespace, request, gateway) } else { hosts::gateway(route, request) };
-    let mut answer = Answer { addressed, tried: Vec::new(), outcomes: Vec::new() };
-    if !matches!(answer.addressed, Addressed::Yes | Addressed::From(_)) {
-        return answer;
+fn answer_at(route: &Route<'_>, request: &HttpRequest, gateway: Option<&str>, left: &mut Left) -> Answer {
+    let addressed = if route.is_istio {
+        hosts::istio(route.object, route.namespace, request, gateway)
+    } else {
+        hosts::gateway(route.object, request)
+    };
+    if !matches!(addressed, Addressed::Yes | Addressed::From(_)) {
+        return Answer { addressed, tried: Vec::new(), outcomes: Vec::new() };
     }
-    answer.tried =
-        if is_istio { istio::tried(route, namespace, request, gateway) } else { gateway::tried(route, request) };
+    answered(route, addressed, route.tried(request, gateway), request, left)
+}
+
+/// What comes of trying these matches.
+fn answered(
+    route: &Route<'_>,
+    addressed: Addressed,
+    tried: Vec<Tried>,
+    request: &HttpRequest,
+    left: &mut Left,
+) -> Answer {
+    let mut answer = Answer { addressed, tried, outcomes: Vec::new() };
     let mut taken = false;
     for index in 0..answer.tried.len() {
         let Some(tried) = answer.tried.get_mut(index) else { break };
@@ -199,13 +246,13 @@ fn answer_at(route: &Value, request: &HttpRequest, gateway: Option<&str>, left: 
             continue;
         }
         taken = tried.verdict == Verdict::Matches;
-        let mut outcome = if is_istio {
-            istio::outcome(route, tried, index, request)
+        let mut outcome = if route.is_istio {
+            istio::outcome(route.object, tried, index, request)
         } else {
-            gateway::outcome(route, tried, index, request)
+            gateway::outcome(route.object, tried, index, request)
         };
         if let Action::Send(targets) = &mut outcome.action {
-            targets.iter_mut().for_each(|target| follow(route, namespace, target, left));
+            targets.iter_mut().for_each(|target| follow(route, target, left));
         }
         answer.outcomes.push(outcome);
     }
@@ -223,15 +270,14 @@ fn verdict(conditions: &[Condition]) -> Verdict {
 }
 
 /// Asks the route again where a destination is the Service of a gateway that the route is attached to, under its name.
-fn follow(route: &Value, namespace: &str, target: &mut Target, left: &mut Left) {
+fn follow(route: &Route<'_>, target: &mut Target, left: &mut Left) {
     let service = target.host.split('.').next().unwrap_or_default();
-    let gateways = hosts::entrances(route, namespace);
     let same = |name: &&String| name.split_once('/').is_some_and(|(_, name)| name == service);
-    let Some(gateway) = gateways.iter().find(same) else { return };
+    let Some(gateway) = route.entrances.iter().find(same) else { return };
     let mut sent = target.sent.clone();
     // The port at which a gateway listens is its own matter.
     sent.port = None;
-    if hosts::istio(route, namespace, &sent, Some(gateway)) != Addressed::Yes {
+    if hosts::istio(route.object, route.namespace, &sent, Some(gateway)) != Addressed::Yes {
         return;
     }
     if left.hops == 0 || left.followed == 0 {
@@ -240,12 +286,21 @@ fn follow(route: &Value, namespace: &str, target: &mut Target, left: &mut Left) 
     }
     left.hops -= 1;
     left.followed -= 1;
-    let mut next = answer_at(route, &sent, Some(gateway), left);
+    let next = followed(route, &sent, gateway, left);
     left.hops += 1;
-    if next.outcome().is_some() {
-        next.keep_what_matches();
-    }
     target.next = Some(Box::new(next));
+}
+
+/// The answer to a request that comes back through a gateway: without the matches that it tries in vain, or with all of them
+/// where none matches.
+fn followed(route: &Route<'_>, request: &HttpRequest, gateway: &str, left: &mut Left) -> Answer {
+    let tried = route.candidates(request, gateway);
+    if !tried.iter().any(|tried| verdict(&tried.conditions) == Verdict::Matches) {
+        return answer_at(route, request, Some(gateway), left);
+    }
+    let mut answer = answered(route, Addressed::Yes, tried, request, left);
+    answer.keep_what_matches();
+    answer
 }
 
 impl Answer {

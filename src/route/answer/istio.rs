@@ -1,6 +1,10 @@
 //! A VirtualService: the first rule that matches, in order.
 
+mod index;
+
 use serde_json::Value;
+
+pub(super) use index::Index;
 
 use super::condition::UNSAID;
 use super::hosts::{entrances, gateways};
@@ -15,26 +19,56 @@ const TOKEN: &str = "it is a claim of the request's token";
 
 /// The matches of all rules, in order.
 pub(super) fn tried(route: &Value, namespace: &str, request: &HttpRequest, gateway: Option<&str>) -> Vec<Tried> {
+    tried_at(places(route), route, namespace, request, gateway)
+}
+
+/// The matches at these places.
+pub(super) fn tried_at(
+    places: impl IntoIterator<Item = Place>,
+    route: &Value,
+    namespace: &str,
+    request: &HttpRequest,
+    gateway: Option<&str>,
+) -> Vec<Tried> {
     let entrances = match gateway {
         Some(gateway) => vec![gateway.to_owned()],
         None => entrances(route, namespace),
     };
-    let mut all = Vec::new();
-    for (rule, value) in rules(route).iter().enumerate() {
-        let name = value["name"].as_str().map(str::to_owned);
-        let mut add = |item: Option<usize>, conditions: Vec<Condition>| {
-            all.push(Tried { rule, item, name: name.clone(), conditions, verdict: Verdict::NotReached });
+    let tried = |place: Place| {
+        let conditions = match place.item {
+            None => Vec::new(),
+            Some(_) => conditions(place.value(route), namespace, request, &entrances),
         };
-        match value["match"].as_array().map(Vec::as_slice).unwrap_or_default() {
-            [] => add(None, Vec::new()),
-            items => {
-                for (index, item) in items.iter().enumerate() {
-                    add(Some(index), conditions(item, namespace, request, &entrances));
-                }
-            }
+        let name = rules(route).get(place.rule).and_then(|rule| rule["name"].as_str()).map(str::to_owned);
+        Tried { rule: place.rule, item: place.item, name, conditions, verdict: Verdict::NotReached }
+    };
+    places.into_iter().map(tried).collect()
+}
+
+/// Where a match stands in a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    rule: usize,
+    /// None where the rule has no matches.
+    item: Option<usize>,
+}
+
+impl Place {
+    fn value(self, route: &Value) -> &Value {
+        match (rules(route).get(self.rule), self.item) {
+            (Some(rule), Some(item)) => &rule["match"][item],
+            _ => &Value::Null,
         }
     }
-    all
+}
+
+/// The places of all matches, in order.
+fn places(route: &Value) -> impl Iterator<Item = Place> {
+    rules(route).iter().enumerate().flat_map(|(rule, value)| {
+        let count = value["match"].as_array().map_or(0, Vec::len);
+        let items = (0..count).map(Some).chain((count == 0).then_some(None));
+        items.map(move |item| Place { rule, item })
+    })
 }
 
 fn rules(route: &Value) -> &[Value] {
@@ -59,8 +93,7 @@ fn conditions(item: &Value, namespace: &str, request: &HttpRequest, entrances: &
             let field = format!("{key}.{name}");
             let condition = Condition::istio(&field, wanted, request.header(&name.to_ascii_lowercase()));
             let condition = if key == "headers" { condition } else { condition.without() };
-            let claim = name.get(..CLAIM.len()).is_some_and(|start| start.eq_ignore_ascii_case(CLAIM));
-            all.push(if claim {
+            all.push(if is_claim(name) {
                 Condition::open(&field, condition.comparison, condition.value, TOKEN)
             } else {
                 condition
@@ -80,6 +113,11 @@ fn conditions(item: &Value, namespace: &str, request: &HttpRequest, entrances: &
     }
     all.extend(senders(item, namespace, entrances));
     all
+}
+
+/// Whether a name stands for a claim of the request's token, and for no header.
+fn is_claim(name: &str) -> bool {
+    name.get(..CLAIM.len()).is_some_and(|start| start.eq_ignore_ascii_case(CLAIM))
 }
 
 /// What a match asks of the proxy that a request comes through: with gateways named, labels and namespace count no more.
