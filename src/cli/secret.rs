@@ -1,14 +1,18 @@
-//! What must not be shown: the values of keys that sound like secrets, and addresses with a name and password.
+//! What must not be shown: the values of keys that sound like secrets, addresses with a name and password, and what is known
+//! for a secret by its form.
 //!
-//! Better too much than too little: from the first such key or address to the end of its line, and every line below a key.
+//! Better too much than too little: from the first of these to the end of its line, and every line below a key.
 
 mod address;
+mod form;
 mod key;
 mod object;
+mod value;
 
-pub(super) use address::without_passwords;
+pub(super) use address::{is_parameter, without_passwords};
 pub(super) use key::sounds_secret;
 pub(super) use object::{hidden, hidden_values};
+pub(super) use value::without_secrets;
 
 use serde_json::Value;
 
@@ -21,6 +25,9 @@ pub(super) const HIDDEN: &str = "•••••";
 ///
 /// `lines` are those of the whole text, so that a line below such a key is known, too.
 pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
+    if in_private_key(lines, index) {
+        return lines.get(index).map(|line| indentation(line));
+    }
     match of_key(lines, index) {
         Some(count) => Some(count.min(lines.get(index).and_then(|line| of_address(line)).unwrap_or(count))),
         None => of_address(lines.get(index)?),
@@ -41,16 +48,25 @@ fn of_key(lines: &[&str], index: usize) -> Option<usize> {
     before_secret(line)
 }
 
+/// Whether a line is a part of a private key.
+fn in_private_key(lines: &[&str], index: usize) -> bool {
+    let is_body = lines.get(index).is_some_and(|line| form::is_body(line));
+    is_body && lines.get(..=index).is_some_and(|lines| form::bodies(lines).last() == Some(&true))
+}
+
 /// An argument or a message that repeats one, without what stands behind a key that sounds like a secret.
 pub(super) fn shown(text: &str) -> String {
-    let line = |line: &str| match visible_alone(line) {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let bodies = form::bodies(&lines);
+    let count = |line: &str, is_body| if is_body { Some(indentation(line)) } else { visible_alone(line) };
+    let line = |(line, is_body): (&str, bool)| match count(line, is_body) {
         Some(count) => line.chars().take(count).chain(HIDDEN.chars()).collect(),
         None => line.to_owned(),
     };
-    text.split('\n').map(line).collect::<Vec<String>>().join("\n")
+    lines.into_iter().zip(bodies).map(line).collect::<Vec<String>>().join("\n")
 }
 
-/// A document for programs, its texts without the names and passwords in their addresses.
+/// A document for programs, its texts without what [`without_passwords`] hides.
 pub(super) fn masked(document: Value) -> Value {
     match document {
         Value::String(text) => Value::String(without_passwords(&text).into_owned()),
@@ -95,7 +111,8 @@ fn visible_alone(line: &str) -> Option<usize> {
     before_secret(line).into_iter().chain(of_address(line)).min()
 }
 
-/// How much of a line stands before an address with a secret: from where its word begins, its quote included.
+/// How much of a line stands before an address with a secret, or before what is one by its form: from where its word begins,
+/// its quote included.
 fn of_address(line: &str) -> Option<usize> {
     let (start, _) = address::secret(line)?;
     let before = line.get(..start).unwrap_or_default();
@@ -130,6 +147,8 @@ fn without_colon(line: &str) -> Option<usize> {
 /// A key of a line with what stands behind its `:` or `=`, up to the next key.
 struct Pair<'a> {
     key: &'a str,
+    /// What ends it.
+    sign: &'a str,
     value: &'a str,
     /// Byte at which the value starts.
     start: usize,
@@ -137,19 +156,26 @@ struct Pair<'a> {
 
 fn pairs(line: &str) -> impl Iterator<Item = Pair<'_>> {
     let mut next = 0;
-    let mut keys = line.match_indices([':', '=']).map(move |(end, _)| {
+    let mut keys = line.match_indices([':', '=']).filter_map(move |(end, sign)| {
         let before = line.get(next..end).unwrap_or_default();
         let begin = before.rfind([',', '{', '[']).map_or(next, |at| next + at + 1);
         next = end + 1;
-        (begin, end)
+        (!is_path(line, begin, end)).then_some((begin, end, sign))
     });
     let mut key = keys.next();
     std::iter::from_fn(move || {
-        let (begin, end) = key?;
+        let (begin, end, sign) = key?;
         key = keys.next();
-        let value = line.get(end + 1..key.map_or(line.len(), |(begin, _)| begin)).unwrap_or_default();
-        Some(Pair { key: line.get(begin..end).unwrap_or_default(), value, start: end + 1 })
+        let value = line.get(end + 1..key.map_or(line.len(), |(begin, ..)| begin)).unwrap_or_default();
+        Some(Pair { key: line.get(begin..end).unwrap_or_default(), sign, value, start: end + 1 })
     })
+}
+
+/// Whether what ends at a `:` is a path, and no key: `/v1/models/token-model:predict`.
+fn is_path(line: &str, begin: usize, end: usize) -> bool {
+    let behind = line.get(end..).and_then(|rest| rest.strip_prefix(':')?.chars().next());
+    let goes_on = behind.is_some_and(|c| !c.is_whitespace() && !matches!(c, '"' | '\'' | '[' | '{'));
+    goes_on && line.get(begin..end).is_some_and(|key| key.contains('/') && !key.ends_with(['"', '\'']))
 }
 
 fn plain(key: &str) -> &str {
@@ -263,104 +289,18 @@ fn beside_secret(lines: &[&str], index: usize) -> bool {
 /// The characters of a line up to its value: the indentation where no key is.
 fn value_start(line: &str) -> usize {
     let count = |end: usize| line.get(..end).unwrap_or_default().chars().count();
-    let first = line.len() - line.trim_start().len();
     match place(line) {
         Some(Place { at, key: Some(key), value, .. }) if plain(key) == "value" => {
             count(at + key.len() + 1 + (value.len() - value.trim_start().len()))
         }
-        _ => count(first),
+        _ => indentation(line),
     }
+}
+
+/// The characters of a line before its first word.
+fn indentation(line: &str) -> usize {
+    line.chars().take_while(|character| character.is_whitespace()).count()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown_lines(text: &str) -> String {
-        let lines: Vec<&str> = text.split('\n').collect();
-        let line = |index: usize| match visible(&lines, index) {
-            Some(count) => lines[index].chars().take(count).chain(HIDDEN.chars()).collect(),
-            None => lines[index].to_owned(),
-        };
-        (0..lines.len()).map(line).collect::<Vec<String>>().join("\n")
-    }
-
-    #[test]
-    fn a_secret_is_not_shown_wherever_its_key_stands_in_a_line() {
-        for (text, want) in [
-            ("  dbPassword: hunter2", "  dbPassword: •••••"),
-            ("a: {nmae: x, password: y}", "a: {nmae: x, password: •••••"),
-            ("a.nmae=1,a.password=y", "a.nmae=1,a.password=•••••"),
-            ("a={\"api_key\":\"x\"}", "a={\"api_key\":•••••"),
-            ("\"my secret key\": x", "\"my secret key\": •••••"),
-            ("{name: DB_PASSWORD, value: x}", "{name: DB_PASSWORD, value: •••••"),
-            ("{value: x, name: DB_PASSWORD}", "{value: •••••"),
-            ("serving.kserve.io/secretKey: localMinIO", "serving.kserve.io/secretKey: localMinIO"),
-            ("max_tokens: 512", "max_tokens: 512"),
-            ("storageUri: s3://token/a, port: 80", "storageUri: s3://token/a, port: 80"),
-            ("password:", "password:"),
-            ("DB_PWD: x", "DB_PWD: •••••"),
-            ("dbPass: x", "dbPass: •••••"),
-            ("- authorization: Bearer x", "- authorization: •••••"),
-            ("a={\"p\\u0061ssword\":\"x\"}", "a={\"p\\u0061ssword\":•••••"),
-            ("\"to\\x6ben\": x", "\"to\\x6ben\": •••••"),
-            ("tls: {mode: PASSTHROUGH, passthrough: x}", "tls: {mode: PASSTHROUGH, passthrough: x}"),
-            ("image: \"https://me:x@host/a\"", "image: •••••"),
-            ("uri: [s3://a, https://token@host]", "uri: [s3://a, •••••"),
-            ("image: ssh://git@host/a:1", "image: ssh://git@host/a:1"),
-            ("uri: https://host/a@b:c", "uri: https://host/a@b:c"),
-            ("name: token-classifier", "name: token-classifier"),
-        ] {
-            assert_eq!(shown_lines(text), want);
-            assert_eq!(shown(text), want);
-        }
-    }
-
-    #[test]
-    fn no_line_below_a_secret_is_shown() {
-        let text = "a:\n  password: |\n    one\n\n    two: 2\n  port: 80\ntokens:\n- abc\n- k: v\nb: 1";
-        let want = "a:\n  password: •••••\n    •••••\n\n    •••••\n  port: 80\ntokens:\n•••••\n•••••\nb: 1";
-        assert_eq!(shown_lines(text), want);
-    }
-
-    #[test]
-    fn a_key_with_a_question_mark_hides_its_value() {
-        let text = "- ? password\n  : x\n- ? |\n    token\n  : - y\n    - z\n- ? name\n  : a";
-        let want = "- ? password\n  : •••••\n- ? |\n    token\n  : •••••\n    •••••\n- ? name\n  : a";
-        assert_eq!(shown_lines(text), want);
-    }
-
-    #[test]
-    fn a_secret_is_not_shown_where_its_line_is_no_yaml() {
-        assert_eq!(shown_lines("a:\n  tokens:\n - x\n  - y\nb: 1"), "a:\n  tokens:\n •••••\n  •••••\nb: 1");
-        assert_eq!(shown_lines("  apiToken hunter2"), "  apiToken •••••");
-        assert_eq!(shown_lines("- password : x"), "- password : •••••");
-    }
-
-    #[test]
-    fn a_key_beside_a_secret_is_shown() {
-        let text = "- password: x\n  name: y\n- name: z";
-        assert_eq!(shown_lines(text), "- password: •••••\n  name: y\n- name: z");
-    }
-
-    #[test]
-    fn the_value_of_an_environment_variable_that_is_a_secret_is_not_shown() {
-        let text = "env:\n- name: DB_PASSWORD\n  value: x\n- value: y\n  name: API_TOKEN\n- name: A\n  value: z";
-        let want =
-            "env:\n- name: DB_PASSWORD\n  value: •••••\n- value: •••••\n  name: API_TOKEN\n- name: A\n  value: z";
-        assert_eq!(shown_lines(text), want);
-    }
-
-    #[test]
-    fn what_a_message_quotes_can_be_hidden() {
-        assert_eq!(without_quotes("key `2]` has no value"), "key `•••••` has no value");
-        assert_eq!(without_quotes("`[` is not closed by `]`"), "`[` is not closed by `]`");
-    }
-
-    #[test]
-    fn texts_of_a_document_show_no_password_of_an_address() {
-        let document = serde_json::json!({"why": ["cannot pull https://me:pass@host/model"], "code": 1});
-        let expected = serde_json::json!({"why": ["cannot pull https://•••••@host/model"], "code": 1});
-        assert_eq!(masked(document), expected);
-    }
-}
+mod tests;

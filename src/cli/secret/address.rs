@@ -2,47 +2,41 @@
 
 use std::borrow::Cow;
 
-use super::{HIDDEN, sounds_secret};
+use super::{HIDDEN, form, sounds_secret};
 
 /// Names of parameters that are a secret, beside those that sound like one.
 const PARAMETERS: [&str; 6] = ["auth", "code", "jwt", "key", "sig", "signature"];
 
-/// A message without the names, passwords and secret parameters in its addresses.
+/// A message without the names, passwords and secret parameters in its addresses, and without what is a secret by its form:
+/// a private key, a token.
 pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
-    if !may_hold(message) {
-        return Cow::Borrowed(message);
-    }
     match split(message) {
         (_, hidden) if hidden.is_empty() => Cow::Borrowed(message),
         (shown, _) => Cow::Owned(shown),
     }
 }
 
-/// Whether a text has a character without which no address holds a secret: most texts have none, and are long.
-pub(super) fn may_hold(text: &str) -> bool {
-    text.contains(['@', '?', '&', '#'])
-}
-
-/// What may be shown of a text, and what is hidden of its addresses.
+/// What may be shown of a text, and what is hidden of it.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
-    let (mut shown, mut hidden) = (String::with_capacity(text.len()), Vec::new());
-    // No address goes on behind a blank.
-    for word in text.split_inclusive(char::is_whitespace) {
-        let mut rest = word;
-        while let Some((start, end)) = Some(rest).filter(|rest| may_hold(rest)).and_then(secret) {
-            shown.push_str(rest.get(..start).unwrap_or_default());
-            shown.push_str(HIDDEN);
-            hidden.extend(rest.get(start..end).map(str::to_owned));
-            rest = rest.get(end..).unwrap_or_default();
-        }
-        shown.push_str(rest);
+    let (mut shown, mut hidden, mut rest) = (String::new(), Vec::new(), text);
+    while let Some((start, end)) = secret(rest) {
+        shown.push_str(rest.get(..start).unwrap_or_default());
+        shown.push_str(HIDDEN);
+        hidden.extend(rest.get(start..end).map(str::to_owned));
+        rest = rest.get(end..).unwrap_or_default();
     }
-    (shown, hidden)
+    (shown + rest, hidden)
 }
 
-/// Where in a text the first secret of an address is, in bytes.
+/// Where in a text the first secret of an address is, or the first that is known by its form, in bytes.
 pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    user(text).into_iter().chain(parameter(text)).min()
+    user(text).into_iter().chain(parameter(text)).chain(form::secret(text)).min()
+}
+
+/// Whether the value of a query's parameter is a secret, by its name.
+pub(in crate::cli) fn is_parameter(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    sounds_secret(name) || plain.ends_with("signature") || PARAMETERS.contains(&plain.as_str())
 }
 
 /// Where the name and password of the first address with one are: `https://NAME:PASSWORD@HOST`.
@@ -69,10 +63,8 @@ fn parameter(text: &str) -> Option<(usize, usize)> {
         let pair = rest.get(..rest.find(ends).unwrap_or(rest.len()))?;
         let (name, value) = pair.split_once('=')?;
         let name = name.strip_prefix("amp;").unwrap_or(name);
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        let secret = sounds_secret(name) || plain.ends_with("signature") || PARAMETERS.contains(&plain.as_str());
         let start = at + 1 + pair.len() - value.len();
-        (secret && !value.is_empty() && value != HIDDEN).then_some((start, start + value.len()))
+        (is_parameter(name) && !value.is_empty() && !value.starts_with(HIDDEN)).then_some((start, start + value.len()))
     })
 }
 
@@ -96,6 +88,7 @@ mod tests {
                 "https://•••••@h/m?X-Amz-Credential=•••••&X-Amz-Signature=•••••",
             ),
             ("https://h/m?sv=1&sig=a%3D#frag", "https://h/m?sv=1&sig=•••••#frag"),
+            ("https://h/m?to%6ben=abcd&v=1", "https://h/m?to%6ben=•••••&v=1"),
             ("https://h/m?max_tokens=5&keys=3&token=", "https://h/m?max_tokens=5&keys=3&token="),
             ("is it so? token = a", "is it so? token = a"),
         ] {

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::key::may_sound_secret;
-use super::{address, of_key, of_pairs, sounds_secret};
+use super::{address, form, indentation, is_parameter, of_key, of_pairs, sounds_secret, value};
 use crate::diff::Pair;
 
 /// A pair whose secrets are hidden: values of keys and environment variables that sound like one, names and passwords in
@@ -14,7 +13,8 @@ pub(in crate::cli) fn hidden(pair: &Pair) -> Pair {
     if [before, after].into_iter().flatten().any(|object| object["kind"] == "Secret") {
         return pair.clone();
     }
-    pair.map(|own, other, after| Side { word: if after { "after" } else { "before" } }.value(own, other))
+    let of = |own: Option<&Value>, other, word| own.map(|own| Side { word }.value(own, other));
+    Pair::new(of(before, after, "before").as_ref(), of(after, before, "after").as_ref())
 }
 
 /// Two values of a field, as JSON, whose secrets are hidden.
@@ -39,7 +39,11 @@ impl Side {
                 let field = |(key, own): (&String, &Value)| {
                     let other = other.and_then(|other| other.get(key));
                     let secret = sounds_secret(key) && !is_reference(own) || named && key == "value";
-                    let own = if secret { self.whole(own, other) } else { self.value(own, other) };
+                    let own = match key.as_str() {
+                        _ if secret => self.whole(own, other),
+                        "queryParams" => self.parameters(own, other),
+                        _ => self.value(own, other),
+                    };
                     (key.clone(), own)
                 };
                 fields.iter().map(field).collect::<Map<_, _>>().into()
@@ -58,6 +62,22 @@ impl Side {
             Value::String(text) => self.text(text, other).into(),
             other => other.clone(),
         }
+    }
+
+    /// What a match asks of a query, whose parameters have names of their own for secrets: a map to Istio, a list to the
+    /// Gateway API.
+    fn parameters(&self, own: &Value, other: Option<&Value>) -> Value {
+        let mut shown = self.value(own, other);
+        for (name, test) in own.as_object().into_iter().flatten().filter(|(name, _)| is_parameter(name)) {
+            shown[name] = self.whole(test, other.and_then(|other| other.get(name)));
+        }
+        for (index, item) in own.as_array().into_iter().flatten().enumerate() {
+            if item["name"].as_str().is_some_and(is_parameter) && item["value"].is_string() {
+                let other = partner(item, index, other).map(|other| &other["value"]);
+                shown[index]["value"] = self.whole(&item["value"], other);
+            }
+        }
+        shown
     }
 
     /// All that is below a key which sounds like a secret.
@@ -99,9 +119,6 @@ impl Side {
             // As it was written, where nothing is hidden.
             return if shown == document { own.to_owned() } else { shown.to_string() };
         }
-        if !(may_sound_secret(own) || address::may_hold(own)) {
-            return own.to_owned();
-        }
         let others = other.and_then(Value::as_str).map(lines);
         let line = |line: Line| {
             let differs = others.as_ref().is_some_and(|others| others.iter().all(|other| other.hidden != line.hidden));
@@ -139,22 +156,53 @@ fn lines(text: &str) -> Vec<Line> {
     let all: Vec<&str> = text.split('\n').collect();
     // What a key says of the lines below it takes a look at the lines above each: not in a routemap of a thousand versions.
     let has_keys = all.iter().any(|line| sounds_secret(line));
+    let bodies = form::bodies(&all);
     let line = |index: usize| {
         let line = all[index];
         let (_, of_address) = address::split(line);
         let count = match all.len() {
+            _ if bodies[index] => Some(indentation(line)),
             // The key of an address is told with the rest of it.
             1 => of_pairs(line).filter(|_| of_address.is_empty()),
             _ if has_keys => of_key(&all, index),
             _ => None,
         };
+        if let Some(line) = count.filter(|_| !bodies[index]).and_then(|count| with_json(line, count)) {
+            return line;
+        }
         let shown: String = line.chars().take(count.unwrap_or(usize::MAX)).collect();
         let rest = count.map(|_| line.get(shown.len()..).unwrap_or_default().to_owned());
-        let (shown, mut hidden) = address::split(&shown);
+        let (shown, mut hidden) = if all.len() == 1 { value::split(&shown) } else { address::split(&shown) };
         hidden.extend(rest.clone());
         Line { shown, rest, hidden }
     };
     (0..all.len()).map(line).collect()
+}
+
+/// A line that ends with a document of JSON, as a routemap has them behind `match:`, when what must not be shown stands in it:
+/// the rest of the document is shown. `count` characters may be shown for sure.
+fn with_json(line: &str, count: usize) -> Option<Line> {
+    let start = line.find(['[', '{'])?;
+    let (before, json) = line.split_at(start);
+    let document = serde_json::from_str::<Value>(json).ok().filter(|_| before.chars().count() < count)?;
+    let masked = Side { word: "" }.value(&document, None);
+    let mut hidden = Vec::new();
+    collect(&document, &masked, &mut hidden);
+    Some(Line { shown: format!("{before}{masked}"), rest: None, hidden })
+}
+
+/// The values of a document that are not the same in its masked form.
+fn collect(document: &Value, masked: &Value, hidden: &mut Vec<String>) {
+    match (document, masked) {
+        (Value::Object(fields), Value::Object(_)) => {
+            fields.iter().for_each(|(key, own)| collect(own, &masked[key], hidden));
+        }
+        (Value::Array(items), Value::Array(_)) => {
+            items.iter().enumerate().for_each(|(index, own)| collect(own, &masked[index], hidden));
+        }
+        _ if document == masked => {}
+        _ => hidden.push(document.to_string()),
+    }
 }
 
 /// The longest list whose items are looked for in other places.
@@ -230,6 +278,63 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_of_a_document_in_a_line_is_shown() {
+        let template = |token: &str, traffic: &str| {
+            format!(
+                "http:\n- match: [{{\"headers\":{{\"x-token\":{{\"exact\":\"{token}\"}},\"traffic\":{{\"exact\":\"{traffic}\"}}}}}}]\n\
+                 - match: [{{\"uri\":{{\"prefix\":\"/v1?token={token}&b=2\"}}}}]\n  x-token: [\"{token}\"]\n\
+                 - match: [{{\"uri\":{{\"prefix\":\"/v1\"}}}}]"
+            )
+        };
+        let of = |size: usize, traffic: &str, word: &str| {
+            format!(
+                "http:\n- match: [{{\"headers\":{{\"x-token\":{{\"exact\":\"(hidden, {size} characters)\"}},\"traffic\":{{\"exact\":\"{traffic}\"}}}}}}] (hidden, {word})\n\
+                 - match: [{{\"uri\":{{\"prefix\":\"/v1?token=•••••&b=2\"}}}}] (hidden, {word})\n  x-token: (hidden, {} characters, {word})\n\
+                 - match: [{{\"uri\":{{\"prefix\":\"/v1\"}}}}]",
+                size + 4
+            )
+        };
+        let (before, after) = shown(json!({"t": template("one", "a")}), json!({"t": template("other", "b")}));
+        assert_eq!(before["t"], of(3, "a", "before"));
+        assert_eq!(after["t"], of(5, "b", "after"));
+    }
+
+    #[test]
+    fn what_a_match_asks_of_a_secret_is_hidden_and_the_rest_is_shown() {
+        let route = |value: &str| {
+            json!({"match": [
+                {"uri": {"prefix": format!("/v1?token={value}&b=2")}, "method": {"exact": "POST"}},
+                {"uri": {"exact": "/v1/models/token-model:predict"}, "headers": {"traffic": {"exact": "test"}}},
+                {"headers": {"cookie": {"regex": format!("^(.*; )?session_token=({value}|[;]{value})(;.*)?$")}}},
+                {"headers": {"cookie": {"regex": "^(.*?;)?(user=test)(;.*)?$"}}},
+                {"queryParams": {"key": {"exact": value}, "version": {"exact": "two"}}},
+            ], "matches": [
+                {"queryParams": [{"name": "key", "value": value}, {"name": "version", "value": "two"}]},
+                {"headers": [{"name": "x-token", "value": value}, {"name": "traffic", "value": "test"}]},
+            ]})
+        };
+        let hidden = "(hidden, 6 characters)";
+        let expected = json!({"match": [
+            {"uri": {"prefix": "/v1?token=•••••&b=2"}, "method": {"exact": "POST"}},
+            {"uri": {"exact": "/v1/models/token-model:predict"}, "headers": {"traffic": {"exact": "test"}}},
+            {"headers": {"cookie": {"regex": "^(.*; )?session_token=•••••"}}},
+            {"headers": {"cookie": {"regex": "^(.*?;)?(user=test)(;.*)?$"}}},
+            {"queryParams": {"key": {"exact": hidden}, "version": {"exact": "two"}}},
+        ], "matches": [
+            {"queryParams": [{"name": "key", "value": hidden}, {"name": "version", "value": "two"}]},
+            {"headers": [{"name": "x-token", "value": hidden}, {"name": "traffic", "value": "test"}]},
+        ]});
+        assert_eq!(shown(route("secret"), route("secret")), (expected.clone(), expected));
+    }
+
+    #[test]
+    fn a_private_key_is_hidden_under_any_name() {
+        let object = |body: &str| json!({"data": format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\nport: 80\n")});
+        let of = |word: &str| json!({"data": format!("-----BEGIN PRIVATE KEY-----\n(hidden, 4 characters, {word})\n-----END PRIVATE KEY-----\nport: 80\n")});
+        assert_eq!(shown(object("MIIE"), object("MIIF")), (of("before"), of("after")));
+    }
+
+    #[test]
     fn what_only_refers_to_a_secret_is_shown() {
         let object = json!({
             "volumes": [{"name": "v", "secret": {"secretName": "keys"}}],
@@ -237,6 +342,9 @@ mod tests {
             "env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pass"}}}],
             "args": ["--max-tokens=5", "--tokenizer=x"], "automountServiceAccountToken": false,
             "labels": {"a": "token-model"}, "uri": "s3://token/model", "note": "token of the day",
+            "tolerations": [{"key": "nvidia.com/gpu", "value": "present"}], "topologyKey": "kubernetes.io/hostname",
+            "image": format!("registry.example/shop@sha256:{}", "0123456789abcdef".repeat(4)),
+            "variables": {"PARTITION_KEY": "user", "KEYS_FILE": "/etc/keys", "AUTH_MODE": "oidc"},
         });
         assert_eq!(shown(object.clone(), object.clone()), (object.clone(), object));
     }
