@@ -60,8 +60,10 @@ pub(super) fn run(
         request.host = Some(default_host(route));
     }
     Ok(match args.output {
-        Form::Text => shown::text(&explained, &request, answer.as_ref()),
-        Form::Json => format!("{:#}\n", document::document(&explained, &request, answer.as_ref())),
+        Form::Text => secret::without_passwords(&shown::text(&explained, &request, answer.as_ref())).into_owned(),
+        Form::Json => {
+            format!("{:#}\n", secret::masked(document::document(&explained, &request, answer.as_ref())))
+        }
     })
 }
 

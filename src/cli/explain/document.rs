@@ -19,14 +19,14 @@ pub(super) fn document(explained: &Explained, request: &HttpRequest, answer: Opt
         Some(rules) if rules.is_array() => ("spec.rules", "matches"),
         _ => ("spec.http", "match"),
     };
-    let target = without_secrets(&request.target());
-    let query = target.split_once('?').map(|(_, query)| query);
+    let query = request.query.as_ref().map(|query| without_secrets(&format!("?{query}")));
+    let query = query.as_deref().and_then(|query| query.strip_prefix('?'));
     let mut document = json!({
         "apiVersion": "r8/v1", "kind": "Explanation",
         "release": {"name": explained.release.0, "namespace": explained.release.1},
         "request": {
             "method": request.method, "scheme": request.scheme, "host": request.host, "port": request.port,
-            "path": request.path, "query": query, "headers": headers.collect::<serde_json::Map<_, _>>(),
+            "path": without_secrets(&request.path), "query": query, "headers": headers.collect::<serde_json::Map<_, _>>(),
         },
         "route": route,
     });

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Explained, Whence};
-use crate::cli::secret::{HIDDEN, sounds_secret};
+use crate::cli::secret::{self, HIDDEN, is_parameter, sounds_secret};
 use crate::findings::in_line;
 use crate::route::{Action, Addressed, Answer, Changes, Condition, End, HttpRequest, Outcome, Target, Tried, Verdict};
 
@@ -232,34 +232,31 @@ pub(super) fn percent(part: f64) -> String {
     format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// A condition without what must not be shown.
+/// A condition without what must not be shown: what is compared where its name sounds secret, and its secrets elsewhere.
 pub(super) fn without_secret(condition: &Condition) -> Condition {
     let mut condition = condition.clone();
-    if is_secret(&condition.field) {
+    let of_query = condition.field.strip_prefix("queryParams.");
+    if is_secret(&condition.field) || of_query.is_some_and(is_parameter) {
         condition.value = HIDDEN.into();
         condition.found = condition.found.map(|_| HIDDEN.into());
-    } else if condition.field.ends_with(":path") {
-        condition.found = condition.found.map(|found| without_secrets(&found));
+    } else {
+        condition.value = secret::without_secrets(&condition.value);
+        condition.found = condition.found.map(|found| secret::without_secrets(&found));
     }
     condition
 }
 
-/// A path or URL without the values of parameters whose names sound as if they were secret.
-pub(super) fn without_secrets(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return plain(target) };
-    let part = |part: &str| match part.split_once('=') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}={HIDDEN}"),
-        _ => part.to_owned(),
-    };
-    plain(&format!("{path}?{}", query.split('&').map(part).collect::<Vec<_>>().join("&")))
+/// A text of one line without what must not be shown.
+pub(super) fn without_secrets(text: &str) -> String {
+    plain(&secret::without_secrets(text))
 }
 
 /// The value of a header, unless its name sounds as if it were secret.
 pub(super) fn masked(name: &str, value: &str) -> String {
-    if is_secret(name) { HIDDEN.to_owned() } else { plain(value) }
+    if is_secret(name) { HIDDEN.to_owned() } else { without_secrets(value) }
 }
 
-/// Whether the value of a header or parameter is not shown.
+/// Whether the value of a header is not shown.
 fn is_secret(name: &str) -> bool {
     sounds_secret(name) || name.to_ascii_lowercase().contains("cookie")
 }

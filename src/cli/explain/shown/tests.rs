@@ -99,3 +99,58 @@ fn a_second_hop_that_ends_nowhere_and_a_circle_are_told() {
         "{answer}"
     );
 }
+
+#[test]
+fn what_a_condition_asks_of_a_secret_is_not_shown_and_that_it_is_met_is() {
+    let rules = json!([
+        {"match": [
+            {"uri": {"prefix": "/v2?token=hunter2&v=1"}},
+            {"queryParams": {"token": {"exact": "hunter2"}, "key": {"exact": "hunter2"}, "v": {"exact": "2"}}},
+            {"headers": {"authorization": {"exact": "Bearer hunter2"}, "x-a": {"regex": ".*api_key=hunter2.*"}, "x-b": {}}},
+            {"headers": {":path": {"exact": "/v1?token=hunter2&v=1"}, "cookie": {"regex": "a=hunter2"}}},
+        ], "route": [{"destination": {"host": "a"}}]},
+        {"rewrite": {"uri": "/v3?token=hunter2"}, "route": [{"destination": {"host": "b"}, "headers": {"request": {"set": {"x-c": "password=hunter2; d=1"}}}}]},
+    ]);
+    let (answer, tried) = told(rules, "/v1?token=hunter2&key=hunter2&v=1");
+    let expected = "VERSION  SHARE  SENT TO\nb        100%   b\n\nb\n  by spec.http[1]\n    \
+                    path: /v3?token=•••••&key=•••••&v=1\n    request header `x-c`: set to `password=•••••; d=1`\n";
+    assert_eq!(answer, expected);
+    let expected = "  spec.http[0].match[0]: no\n    path must begin with `/v2?token=•••••&v=1`, found `/v1`\n  \
+         spec.http[0].match[1]: no\n    query parameter `v` must be `2`, found `1`\n  \
+         spec.http[0].match[2]: no\n    header `authorization` must be `•••••`, found none\n    \
+         header `x-a` must match `.*api_key=•••••`, found none\n    header `x-b` must be there, found none\n  \
+         spec.http[0].match[3]: no\n    header `:path` must be `/v1?token=•••••&v=1`, found `/v1?token=•••••&key=•••••&v=1`\n    \
+         header `cookie` must match `•••••`, found none\n  spec.http[1]: yes, it takes every request\n";
+    assert_eq!(tried, expected);
+}
+
+#[test]
+fn a_document_shows_no_secret_of_a_condition() {
+    let object = json!({"kind": "VirtualService", "metadata": {"namespace": "models", "name": "shop"},
+        "spec": {"hosts": ["shop.models"], "http": [{"match": [
+            {"uri": {"prefix": "/v2?token=hunter2&v=1"}, "queryParams": {"token": {"exact": "hunter2"}},
+             "headers": {"x-a": {"exact": "api_key=hunter2"}, "x-token": {"exact": "hunter2"}}}],
+            "route": [{"destination": {"host": "a"}}]}]}});
+    let mut request = HttpRequest::parse("/token=hunter2?token=hunter2&v=1").unwrap();
+    request.add_header("x-a: api_key=hunter2").unwrap();
+    request.add_header("x-token: hunter2").unwrap();
+    let found = answer(&object, &request);
+    let explained = Explained {
+        release: ("shop".into(), "models".into()),
+        route: None,
+        whence: Whence::Values { ready: vec![0], versions: 1 },
+    };
+    let document = super::super::document::document(&explained, &request, Some(&found));
+    assert!(!document.to_string().contains("hunter2"), "{document:#}");
+    let conditions = document["answer"]["tried"][0]["conditions"].as_array().unwrap();
+    let told: Vec<Value> =
+        conditions.iter().map(|one| json!([one["field"], one["value"], one["found"], one["met"]])).collect();
+    let expected = json!([
+        ["uri", "/v2?token=•••••&v=1", "/token=•••••", false],
+        ["headers.x-a", "api_key=•••••", "api_key=•••••", true],
+        ["headers.x-token", "•••••", "•••••", true],
+        ["queryParams.token", "•••••", "•••••", true],
+    ]);
+    assert_eq!(Value::from(told), expected);
+    assert_eq!(document["request"]["query"], "token=•••••&v=1");
+}
