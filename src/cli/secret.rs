@@ -7,6 +7,7 @@ mod address;
 mod form;
 mod key;
 mod object;
+mod outline;
 mod value;
 
 pub(super) use address::{is_parameter, without_passwords};
@@ -14,6 +15,7 @@ pub(super) use key::sounds_secret;
 pub(super) use object::{hidden, hidden_values};
 pub(super) use value::without_secrets;
 
+use outline::{Outline, Place, place};
 use serde_json::Value;
 
 use crate::values::{Kind, Node, Origin};
@@ -28,21 +30,22 @@ pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
     if in_private_key(lines, index) {
         return lines.get(index).map(|line| indentation(line));
     }
-    match of_key(lines, index) {
+    let above = lines.get(..=index).unwrap_or_default();
+    match of_key(lines, index, &Outline::of(above)) {
         Some(count) => Some(count.min(lines.get(index).and_then(|line| of_address(line)).unwrap_or(count))),
         None => of_address(lines.get(index)?),
     }
 }
 
-/// As [`visible`], by the keys alone.
-fn of_key(lines: &[&str], index: usize) -> Option<usize> {
+/// As [`visible`], by the keys alone; the outline is that of the lines up to this one, or of more.
+fn of_key(lines: &[&str], index: usize, outline: &Outline<'_>) -> Option<usize> {
     let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
     if let Some(start) = explicit_value(line)
         && has_explicit_secret(lines, index)
     {
         return Some(start);
     }
-    if below_secret(lines, index) || behind_secret(lines, index) || beside_secret(lines, index) {
+    if outline.is_below_secret(index) || behind_secret(lines, index) || beside_secret(lines, index) {
         return Some(value_start(line));
     }
     before_secret(line)
@@ -182,32 +185,6 @@ fn plain(key: &str) -> &str {
     key.trim_matches([' ', '\t', '-', '"', '\'', '`'])
 }
 
-/// Where the first character of a line is, and where its key is behind `- `, in bytes; and the key.
-struct Place<'a> {
-    first: usize,
-    at: usize,
-    key: Option<&'a str>,
-    value: &'a str,
-}
-
-fn place(line: &str) -> Option<Place<'_>> {
-    let first = line.len() - line.trim_start().len();
-    let mut rest = line.get(first..)?;
-    if rest.is_empty() || rest.starts_with('#') {
-        return None;
-    }
-    while let Some(inner) = rest.strip_prefix("- ") {
-        rest = inner.trim_start();
-    }
-    let at = line.len() - rest.len();
-    if let Some(key) = rest.strip_prefix("? ") {
-        return Some(Place { first, at, key: Some(key), value: "" });
-    }
-    let colon = rest.find(": ").or_else(|| rest.trim_end().strip_suffix(':').map(str::len));
-    let value = colon.and_then(|colon| rest.get(colon + 1..)).unwrap_or_default();
-    Some(Place { first, at, key: colon.and_then(|colon| rest.get(..colon)), value })
-}
-
 /// Where the value begins, in characters, of a line that holds the value of a key written with `?`.
 fn explicit_value(line: &str) -> Option<usize> {
     let indented = line.trim_start();
@@ -230,26 +207,6 @@ fn has_explicit_secret(lines: &[&str], index: usize) -> bool {
         if starts || !line.trim().is_empty() && indent(line) <= own {
             return false;
         }
-    }
-    false
-}
-
-/// Whether a line belongs to the value of a key, further up, that sounds like a secret.
-fn below_secret(lines: &[&str], index: usize) -> bool {
-    let Some(line) = lines.get(index) else { return false };
-    let first = line.len() - line.trim_start().len();
-    // The items of a list may stand in the column of their key.
-    let mut limit = first + usize::from(line.trim_start().starts_with('-'));
-    for (number, line) in lines.get(..index).unwrap_or_default().iter().enumerate().rev() {
-        if limit == 0 {
-            return false;
-        }
-        let Some(place) = place(line).filter(|place| place.at < limit) else { continue };
-        let Some(key) = place.key else { continue };
-        if sounds_secret(key) || key.is_empty() && has_explicit_secret(lines, number) {
-            return true;
-        }
-        limit = if place.first < place.at { place.first + 1 } else { place.at };
     }
     false
 }

@@ -1,7 +1,10 @@
 //! Two states of an object: what must not be shown is hidden in both, and that it differs is still seen.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
+use super::outline::Outline;
 use super::{address, form, indentation, is_parameter, of_key, of_pairs, sounds_secret, value};
 use crate::diff::Pair;
 
@@ -120,8 +123,10 @@ impl Side {
             return if shown == document { own.to_owned() } else { shown.to_string() };
         }
         let others = other.and_then(Value::as_str).map(lines);
+        let others: Option<HashSet<Vec<String>>> =
+            others.map(|others| others.into_iter().map(|other| other.hidden).collect());
         let line = |line: Line| {
-            let differs = others.as_ref().is_some_and(|others| others.iter().all(|other| other.hidden != line.hidden));
+            let differs = others.as_ref().is_some_and(|others| !others.contains(&line.hidden));
             match (line.rest, line.hidden.as_slice()) {
                 (Some(rest), _) => line.shown + &self.size(&rest, differs),
                 (None, [_, ..]) if differs => format!("{} (hidden, {})", line.shown, self.word),
@@ -154,8 +159,8 @@ struct Line {
 
 fn lines(text: &str) -> Vec<Line> {
     let all: Vec<&str> = text.split('\n').collect();
-    // What a key says of the lines below it takes a look at the lines above each: not in a routemap of a thousand versions.
-    let has_keys = all.iter().any(|line| sounds_secret(line));
+    // Most texts have no such key.
+    let outline = all.iter().any(|line| sounds_secret(line)).then(|| Outline::of(&all));
     let bodies = form::bodies(&all);
     let line = |index: usize| {
         let line = all[index];
@@ -164,8 +169,7 @@ fn lines(text: &str) -> Vec<Line> {
             _ if bodies[index] => Some(indentation(line)),
             // The key of an address is told with the rest of it.
             1 => of_pairs(line).filter(|_| of_address.is_empty()),
-            _ if has_keys => of_key(&all, index),
-            _ => None,
+            _ => outline.as_ref().and_then(|outline| of_key(&all, index, outline)),
         };
         if let Some(line) = count.filter(|_| !bodies[index]).and_then(|count| with_json(line, count)) {
             return line;
