@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{forms, given, objects, reference, strategy};
+use crate::spec::rules::{MAX_OBJECT_NAME, ROUTEMAP_SUFFIX};
 use crate::templates::{Environment, Form, KeyRule};
 
 /// The versions' path in the key tables.
@@ -76,6 +77,13 @@ fn value(environment: &Environment, key: &str, rule: &KeyRule) -> Value {
         ("application.strategy", _) => strategy::names(environment),
         ("application.metadata.name", _) if environment.table.application_object == Some(true) => {
             reference("service-name")
+        }
+        ("application.metadata.name", form) => {
+            let mut schema = forms::schema(environment, key, rule);
+            if form == Form::ObjectName {
+                schema["maxLength"] = (MAX_OBJECT_NAME - ROUTEMAP_SUFFIX.len()).into();
+            }
+            schema
         }
         (_, Form::Map) => map(environment, key).into(),
         (_, Form::List) => list(environment, key),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{at, given, reference, there};
 use crate::spec::Mode;
-use crate::spec::rules::{AUTOSCALER, AUTOSCALERS, DEPLOYMENT_MODE, MAX_SERVICE, MODES, ROLLOUT};
+use crate::spec::rules::{AUTOSCALER, AUTOSCALERS, DEPLOYMENT_MODE, MAX_SERVICE, MODES, ROLLOUT, ROLLOUT_FORM};
 use crate::templates::{Environment, ObjectRule};
 
 /// An annotation of an object: the object's own, else the version's, else the application's.
@@ -115,8 +115,7 @@ fn annotations(object: &ObjectRule) -> Vec<(&str, Value)> {
         };
         wanted.push((DEPLOYMENT_MODE, one_of(MODES.iter().flat_map(|(_, texts)| texts.iter().copied()).collect())));
         wanted.push((AUTOSCALER, one_of(AUTOSCALERS.to_vec())));
-        let part = "(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)";
-        wanted.push((ROLLOUT, json!({"pattern": format!("^(?:|\\+?(?:0|(?:{part})+))$")})));
+        wanted.push((ROLLOUT, json!({"pattern": ROLLOUT_FORM})));
     }
     wanted
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference;
+use super::{at, reference};
+use crate::spec::rules::{CONFIG_SUFFIX, MAX_OBJECT_NAME};
 use crate::templates::{Configs, Environment, Form, StrategyRule};
 
 /// The names of an environment's strategies.
@@ -52,6 +53,14 @@ fn versions(environment: &Environment, name: &str, rule: &StrategyRule) -> Map<S
         } else {
             versions.insert("not".into(), json!({"minItems": 2, "prefixItems": [true], "items": nothing}));
         }
+    }
+    // The name of a ConfigMap is made of the version's.
+    if rule.configs != Configs::None {
+        let name = at(&["name"], json!({"maxLength": MAX_OBJECT_NAME - CONFIG_SUFFIX.len()}));
+        if rule.configs == Configs::All {
+            primary.insert("metadata".into(), name.clone());
+        }
+        candidate.insert("metadata".into(), name);
     }
     if let Some(key) = &rule.matches {
         primary.insert(key.clone(), json!({"description": "Only candidates have matches", "type": "null"}));

@@ -11,7 +11,11 @@ use super::{kserve, name};
 use crate::values::{Node, Origin};
 
 /// The longest name of an object.
-const MAX_NAME: usize = 253;
+pub(crate) const MAX_OBJECT_NAME: usize = 253;
+/// What stands behind a version's name in that of the ConfigMap of its weight.
+pub(crate) const CONFIG_SUFFIX: &str = "-weight-config";
+/// What stands behind the application's name in that of its routemap.
+pub(crate) const ROUTEMAP_SUFFIX: &str = "-routemap";
 
 /// Stands for the kind of a version, which is no object.
 const VERSION: &str = "version";
@@ -45,7 +49,7 @@ impl Names<'_> {
     /// A ConfigMap, whose name is made from another.
     fn add_made(&mut self, namespace: &str, made: String, who: &str, index: Option<usize>) {
         if let Err(rule) = name::subdomain(&made)
-            && made.len() > MAX_NAME
+            && made.len() > MAX_OBJECT_NAME
         {
             self.found.push((Problem::Name { name: made.clone(), what: "ConfigMap name", rule }, index));
         }
@@ -68,7 +72,7 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
     let destination = walk.environment.table.destination.as_ref();
     let by_name = application.strategy != "none" && destination.is_some_and(|destination| destination.by_name);
     let tail = kserve::tail(walk);
-    names.add_made(namespace, format!("{name}-routemap"), "the application's routemap", None);
+    names.add_made(namespace, format!("{name}{ROUTEMAP_SUFFIX}"), "the application's routemap", None);
     for version in &application.versions {
         let index = Some(version.index);
         let who = format!("`application.versions[{}]`", version.index);
@@ -88,7 +92,7 @@ pub(super) fn check(list: &[Node], application: &Application, walk: &mut Walk<'_
             }
         }
         if version.has_config {
-            let config = format!("{}-weight-config", version.name);
+            let config = format!("{}{CONFIG_SUFFIX}", version.name);
             names.add_made(&version.namespace, config, &format!("the weight of {who}"), index);
         }
         // Objects of one name say it already.

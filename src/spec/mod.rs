@@ -22,9 +22,10 @@ pub use release::{Application, Destination, Object, ReleaseSpec, Version};
 
 /// What the schema of values shares with the checks.
 pub(crate) mod rules {
+    pub(crate) use super::collision::{CONFIG_SUFFIX, MAX_OBJECT_NAME, ROUTEMAP_SUFFIX};
     pub(crate) use super::kserve::{
         AUTOSCALER, AUTOSCALERS, CONTAINER, DEPLOYMENT_MODE, EXPLAINERS, MAX_SERVICE, MODES, PREDICTORS, ROLLOUT,
-        STORAGE_URI, TYPES as STORAGE_TYPES,
+        ROLLOUT_FORM, STORAGE_URI, TYPES as STORAGE_TYPES,
     };
     pub(crate) use super::matches::{
         MAP_MATCHES, MAX_CONDITIONS, MAX_HEADER, MAX_MATCHES, MAX_NAME, MAX_PATH, MAX_QUERY, MAX_REGEX, METHODS,

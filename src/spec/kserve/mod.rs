@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub use problem::{KserveProblem, Mode};
 pub(crate) use storage::TYPES;
 
+use regex_lite::Regex;
+
 use super::error::Problem;
 use super::object::Text;
 use super::walk::{Walk, join};
@@ -24,6 +26,20 @@ pub(crate) const DEPLOYMENT_MODE: &str = "serving.kserve.io/deploymentMode";
 pub(crate) const AUTOSCALER: &str = "serving.kserve.io/autoscalerClass";
 /// How long Knative takes to move requests to a new revision.
 pub(crate) const ROLLOUT: &str = "serving.knative.dev/rollout-duration";
+/// The form of that time, which Knative takes in whole seconds alone: a Go duration, 0 or more, empty where it counts as absent.
+///
+/// A schema adds nothing up: parts of a second that make a whole one together, as `0.5s500ms`, are refused though Knative takes
+/// them. A fraction of a minute is whole in steps of 0.05, one of an hour in steps of 0.0025.
+pub(crate) const ROLLOUT_FORM: &str = concat!(
+    r"^(?:|\+?(?:0|(?:",
+    r"(?:[0-9]+\.?|[0-9]*\.[0-9]{1,2}|[0-9]*\.[0-9]{2}(?:[05]|[27]5)0*)h",
+    r"|(?:[0-9]+\.?|[0-9]*\.[0-9][05]?0*)m",
+    r"|(?:[0-9]+\.?0*|\.0+)s",
+    r"|(?:(?:0+|[0-9]*0{3})\.?0*|\.0+)ms",
+    r"|(?:(?:0+|[0-9]*0{6})\.?0*|\.0+)(?:us|µs|μs)",
+    r"|(?:(?:0+|[0-9]*0{9})\.?0*|\.0+)ns",
+    r")+))$",
+);
 /// The name of the container that makes a predictor a custom one.
 pub(crate) const CONTAINER: &str = "kserve-container";
 /// The variable of a custom container that names the model.
@@ -143,24 +159,9 @@ fn annotations(walk: &mut Walk<'_>, subject: &Subject<'_>) {
     }
 }
 
-/// Whether a text is a Go duration of whole seconds, 0 or more; an empty one counts as absent.
+/// Whether a text is a Go duration of whole seconds in each of its parts; an empty one counts as absent.
 fn is_rollout(text: &str) -> bool {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if text.is_empty() || rest == "0" {
-        return true;
-    }
-    let mut nanoseconds = 0.0;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, after) = rest.split_at(end);
-        let units =
-            [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)];
-        let unit = units.into_iter().find_map(|(unit, size)| Some((after.strip_prefix(unit)?, size)));
-        let (Ok(number), Some((after, size))) = (number.parse::<f64>(), unit) else { return false };
-        nanoseconds += number * size;
-        rest = after;
-    }
-    nanoseconds % 1e9 == 0.0
+    Regex::new(ROLLOUT_FORM).is_ok_and(|form| form.is_match(text))
 }
 
 /// The lengths of the names that KServe derives.
@@ -327,15 +328,31 @@ fn wrong(walk: &mut Walk<'_>, problem: KserveProblem, origin: Option<Origin>, pa
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::is_rollout;
 
     #[test]
     fn a_rollout_lasts_whole_seconds() {
-        for text in ["", "0", "0s", "380s", "1.5m", "1h2m3s", "+5s", "2000ms"] {
+        for text in ["", "0", "0s", "380s", "1.5m", "1h2m3s", "+5s", "2000ms", "0.0025h", "1.s", ".5m", "1000000000ns"]
+        {
             assert!(is_rollout(text), "{text}");
         }
-        for text in ["5", "-5s", "500ms", "s", "1.5s", "5 s", "1d"] {
+        for text in ["5", "-5s", "500ms", "s", ".s", "+", "1.5s", "5 s", "1d", "0.5s500ms", "1s\n"] {
             assert!(!is_rollout(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_whole_when_its_nanoseconds_are(whole in "[0-9]{0,3}0{0,9}", part in "[0-9]{0,2}[0257]{0,2}0{0,2}", unit in 0..8_usize) {
+            prop_assume!(!whole.is_empty() || !part.is_empty());
+            let units = [("ns", 1), ("us", 1000), ("µs", 1000), ("μs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000),
+                         ("m", 60_000_000_000_u128), ("h", 3_600_000_000_000)];
+            let (name, size) = units[unit];
+            let digits: u128 = format!("0{whole}{part}").parse().unwrap();
+            let second = 1_000_000_000 * 10_u128.pow(part.len() as u32);
+            prop_assert_eq!(is_rollout(&format!("{whole}.{part}{name}")), digits * size % second == 0);
         }
     }
 }
