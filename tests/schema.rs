@@ -1,6 +1,8 @@
 //! The schema of values and the decoder judge alike: every case, every key of every table, and what a change makes of an
 //! accepted release. What no schema can say stands in `testdata/schema/exceptions.yaml`, case by case.
 
+#[path = "schema/annotations.rs"]
+mod annotations;
 #[path = "parts/skipped.rs"]
 mod skipped;
 
@@ -339,30 +341,6 @@ fn every_key_of_every_table_is_judged_alike() {
     assert!(judged > 10_000, "{judged}");
     let shown: Vec<String> = faults.iter().take(30).cloned().collect();
     assert!(faults.is_empty(), "{} differences\n{}", faults.len(), shown.join("\n"));
-}
-
-#[test]
-fn every_form_of_a_rollout_is_judged_alike() {
-    let catalog = Catalog::embedded();
-    let validator = validator(&catalog);
-    for (text, is_valid) in [
-        ("380s", true),
-        ("1h2m3s", true),
-        ("1.05m", true),
-        ("2000ms", true),
-        ("", true),
-        ("1.5s", false),
-        ("0.5s500ms", false),
-        ("1.01m", false),
-        ("380", false),
-        ("-1s", false),
-    ] {
-        let mut release = release(&catalog.environment("kserve").unwrap(), "none", 1);
-        let annotations = json!({"serving.knative.dev/rollout-duration": text});
-        put(&mut release, "application.versions[].metadata", json!({"annotations": annotations}));
-        assert_eq!(validator.is_valid(&release), is_valid, "{text}");
-        assert_eq!(difference(&release, &catalog, &validator), None);
-    }
 }
 
 /// The paths of every node of a tree, as JSON pointers.

@@ -3,10 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{at, given, reference, there};
-use crate::spec::rules::{CONTAINER, EXPLAINERS, PREDICTORS, STORAGE_TYPES, STORAGE_URI};
-
-/// The parts of an InferenceService.
-const COMPONENTS: [&str; 3] = ["predictor", "transformer", "explainer"];
+use crate::spec::rules::{COMPONENTS, CONTAINER, EXPLAINERS, PREDICTORS, STORAGE_TYPES, STORAGE_URI};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     vec![

@@ -8,6 +8,7 @@ mod keys;
 mod kserve;
 mod matches;
 mod objects;
+mod scaling;
 mod strategy;
 
 use serde_json::{Map, Value, json};
@@ -27,9 +28,8 @@ pub fn describe(environments: &[Environment]) -> Value {
     let doc = rule.map(|rule| rule.doc.clone()).into_iter().chain(purposes).collect::<Vec<_>>().join("\n\n");
     let chosen: Vec<Value> = names.iter().map(|name| chosen(name)).collect();
     let mut definitions = Map::new();
-    for (name, definition) in
-        forms::definitions().into_iter().chain(matches::definitions()).chain(kserve::definitions())
-    {
+    let of_kserve = kserve::definitions().into_iter().chain(scaling::definitions());
+    for (name, definition) in forms::definitions().into_iter().chain(matches::definitions()).chain(of_kserve) {
         definitions.insert(name.to_owned(), definition);
     }
     for environment in environments {

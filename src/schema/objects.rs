@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{at, given, reference, there};
+use super::{at, given, reference, scaling, there};
 use crate::spec::Mode;
 use crate::spec::rules::{AUTOSCALER, AUTOSCALERS, DEPLOYMENT_MODE, MAX_SERVICE, MODES, ROLLOUT, ROLLOUT_FORM};
 use crate::templates::{Environment, ObjectRule};
 
 /// An annotation of an object: the object's own, else the version's, else the application's.
-struct Annotation<'a> {
-    key: &'a str,
+pub(super) struct Annotation<'a> {
+    pub key: &'a str,
     /// The version's key that replaces the object.
-    specification: &'a str,
+    pub specification: &'a str,
 }
 
 impl Annotation<'_> {
@@ -19,18 +19,18 @@ impl Annotation<'_> {
         [self.specification, "metadata", "annotations", self.key]
     }
 
-    fn of_version(&self) -> [&str; 3] {
+    pub fn of_version(&self) -> [&str; 3] {
         ["metadata", "annotations", self.key]
     }
 
     /// A version that does not take the application's.
-    fn is_own(&self) -> Value {
+    pub fn is_own(&self) -> Value {
         let text = json!({"type": "string"});
         json!({"anyOf": [there(&self.of_object(), text.clone()), there(&self.of_version(), text)]})
     }
 
     /// A version of its own that has one of these.
-    fn is(&self, texts: &[&str]) -> Value {
+    pub fn is(&self, texts: &[&str]) -> Value {
         let of_object = json!({"not": there(&self.of_object(), json!({"type": "string"}))});
         json!({"anyOf": [
             there(&self.of_object(), json!({"enum": texts})),
@@ -54,7 +54,8 @@ impl Annotation<'_> {
     }
 }
 
-fn of_versions(schema: Value) -> Value {
+/// What holds of every version.
+pub(super) fn of_versions(schema: Value) -> Value {
     json!({"properties": {"versions": {"items": schema}}})
 }
 
@@ -89,6 +90,9 @@ pub(super) fn application(environment: &Environment) -> Vec<Value> {
         all.extend(
             annotations(object).into_iter().map(|(key, wanted)| Annotation { key, specification }.application(&wanted)),
         );
+        if object.kind == "InferenceService" {
+            all.extend(scaling::application(object));
+        }
         if object.kind != "InferenceService" || object.annotations.contains_key(DEPLOYMENT_MODE) {
             continue;
         }

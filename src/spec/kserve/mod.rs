@@ -24,6 +24,10 @@ use crate::values::{Kind, Node, Origin};
 pub(crate) const DEPLOYMENT_MODE: &str = "serving.kserve.io/deploymentMode";
 /// The annotation that chooses the autoscaler in mode Standard.
 pub(crate) const AUTOSCALER: &str = "serving.kserve.io/autoscalerClass";
+/// The annotation that chooses Knative's autoscaler, and its value for the Horizontal Pod Autoscaler.
+pub(crate) const KNATIVE_CLASS: (&str, &str) = ("autoscaling.knative.dev/class", "hpa.autoscaling.knative.dev");
+/// The parts of an InferenceService.
+pub(crate) const COMPONENTS: [&str; 3] = ["predictor", "transformer", "explainer"];
 /// How long Knative takes to move requests to a new revision.
 pub(crate) const ROLLOUT: &str = "serving.knative.dev/rollout-duration";
 /// The form of that time, which Knative takes in whole seconds alone: a Go duration, 0 or more, empty where it counts as absent.

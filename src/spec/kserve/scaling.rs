@@ -1,13 +1,10 @@
 //! Autoscaling: which metrics and targets the chosen autoscaler takes (`inference_service_validation.go`).
 
-use super::{AUTOSCALER, KserveProblem, Mode, Subject, wrong};
+use super::{AUTOSCALER, KNATIVE_CLASS, KserveProblem, Mode, Subject, wrong};
 use crate::spec::error::Problem;
 use crate::spec::walk::{Walk, join};
 use crate::templates::nearest;
 use crate::values::Node;
-
-/// The annotation that chooses Knative's autoscaler, and its value for the Horizontal Pod Autoscaler.
-const KNATIVE_CLASS: (&str, &str) = ("autoscaling.knative.dev/class", "hpa.autoscaling.knative.dev");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scaler {
