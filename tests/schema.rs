@@ -3,32 +3,23 @@
 
 #[path = "schema/annotations.rs"]
 mod annotations;
+#[path = "schema/cases.rs"]
+mod cases;
 #[path = "parts/skipped.rs"]
 mod skipped;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use cases::{Case, cases, collect, exceptions, identity, root};
 use jsonschema::Validator;
 use r8::schema::describe;
 use r8::spec::{Identity, KserveProblem, MatchProblem, Problem, ReleaseSpec, SpecErrors, Unknown};
-use r8::templates::{Catalog, Environment, File, Form};
+use r8::templates::{Catalog, Environment, Form};
 use r8::values::{Source, SourceName, load};
 use serde_json::{Value, json};
 use skipped::skipped;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// One values file to be judged.
-struct Case {
-    name: String,
-    text: String,
-    catalog: Catalog,
-    identity: Identity,
-}
 
 fn environments(catalog: &Catalog) -> Vec<Environment> {
     catalog.names().iter().map(|name| catalog.environment(name).unwrap()).collect()
@@ -36,10 +27,6 @@ fn environments(catalog: &Catalog) -> Vec<Environment> {
 
 fn validator(catalog: &Catalog) -> Validator {
     jsonschema::validator_for(&describe(&environments(catalog))).unwrap()
-}
-
-fn identity(release: Option<&str>, namespace: &str) -> Identity {
-    Identity { release: release.map(str::to_owned), namespace: namespace.to_owned() }
 }
 
 fn decode(text: &str, catalog: &Catalog, identity: &Identity) -> Result<ReleaseSpec, Option<SpecErrors>> {
@@ -59,61 +46,6 @@ fn read_by_an_editor(text: &str) -> Option<Vec<Value>> {
 
 fn is_valid(text: &str, validator: &Validator) -> bool {
     read_by_an_editor(text).is_some_and(|documents| documents.iter().all(|document| validator.is_valid(document)))
-}
-
-/// Every values file of the case folders and of the documented releases.
-fn cases() -> Vec<Case> {
-    let mut files = Vec::new();
-    collect(&root().join("testdata/render"), &mut files);
-    files.retain(|path| path.ends_with("values.yaml"));
-    let mut cases: Vec<Case> = files.iter().filter_map(|path| rendered(path)).collect();
-    let mut files = Vec::new();
-    collect(&root().join("testdata/values"), &mut files);
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    cases.extend(files.iter().map(|path| Case {
-        name: path.strip_prefix(root().join("testdata")).unwrap().display().to_string(),
-        text: fs::read_to_string(path).unwrap(),
-        catalog: Catalog::embedded(),
-        identity: identity(None, "default"),
-    }));
-    cases
-}
-
-/// A case of `testdata/render`, with its own environments; none where their tables cannot be read.
-fn rendered(values: &Path) -> Option<Case> {
-    let folder = values.parent().unwrap();
-    let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
-    let words: Vec<&str> = args.split_whitespace().collect();
-    let release = words.first().filter(|word| !word.starts_with('-'));
-    let namespace = words.iter().position(|word| *word == "-n").map_or("default", |at| words[at + 1]);
-    let mut paths = Vec::new();
-    collect(&folder.join("templates"), &mut paths);
-    let own = paths.iter().map(|path| File {
-        path: path.strip_prefix(folder.join("templates")).unwrap().display().to_string(),
-        text: fs::read_to_string(path).unwrap(),
-    });
-    Some(Case {
-        name: folder.strip_prefix(root().join("testdata")).unwrap().display().to_string(),
-        text: fs::read_to_string(values).unwrap(),
-        catalog: Catalog::embedded().with_files(own.collect()).ok()?,
-        identity: identity(release.copied(), namespace),
-    })
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() { collect(&path, files) } else { files.push(path) }
-    }
-}
-
-/// The cases whose judgements differ, with the reason why they may.
-fn exceptions() -> BTreeMap<String, String> {
-    let text = fs::read_to_string(root().join("testdata/schema/exceptions.yaml")).unwrap();
-    let list: Vec<BTreeMap<String, String>> = serde_saphyr::from_str(&text).unwrap();
-    list.into_iter().map(|mut entry| (entry.remove("case").unwrap(), entry.remove("reason").unwrap())).collect()
 }
 
 #[test]

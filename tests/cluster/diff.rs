@@ -1,11 +1,10 @@
 //! `r8 diff` against a real API server: what it shows, to whom, and that it shows nothing else.
 
-use std::io::Write;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ask, Cluster, Namespace, cluster};
+use crate::harness::{Ask, Cluster, Namespace, cluster, fed};
 
 /// A blue-green release of an environment, 30 to 70.
 fn values(environment: &str) -> String {
@@ -25,17 +24,7 @@ fn values(environment: &str) -> String {
 
 /// Runs `r8 ARGS… -n NAMESPACE -f -`.
 fn r8(cluster: &Cluster, namespace: &str, args: &[&str], values: &str) -> Output {
-    let mut child = cluster
-        .r8()
-        .args(args)
-        .args(["-n", namespace, "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    fed(cluster.r8().args(args).args(["-n", namespace, "-f", "-"]), values).wait_with_output().unwrap()
 }
 
 /// What `diff` prints; it must end well.

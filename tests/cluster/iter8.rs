@@ -2,15 +2,13 @@
 //! what it routes can be deleted.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::{
     Ask, Cluster, Iter8, Namespace, Recorder, Rules, assert_traffic_rules, cluster_with_controllers, control_plane,
-    eventually, read,
+    eventually, fed, read,
 };
 use crate::parts::wanted;
 use crate::shop::{apply, r8, told, values};
@@ -51,18 +49,9 @@ impl<'a> Release<'a> {
 
     /// What `r8 render` prints, object by object.
     fn render(&self, args: &[&str]) -> Vec<Value> {
-        let mut child = self
-            .cluster
-            .r8()
-            .args(["render", "-o", "json", "-f", "-", "-n", &self.namespace.name])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(self.values.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let mut r8 = self.cluster.r8();
+        r8.args(["render", "-o", "json", "-f", "-", "-n", &self.namespace.name]).args(args);
+        let output = fed(&mut r8, &self.values).wait_with_output().unwrap();
         assert!(output.status.success(), "{}\n{}", self.values, String::from_utf8_lossy(&output.stderr));
         let mut list: Value = serde_json::from_slice(&output.stdout).unwrap();
         list["items"].as_array_mut().unwrap().drain(..).collect()

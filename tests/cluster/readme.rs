@@ -1,16 +1,23 @@
-//! The README's sessions with a cluster: each command is run, and prints what stands there.
+//! The README's sessions with a cluster: each command is run, and prints what stands there; and its way from Helm to r8.
 //!
-//! Lines that happen side by side may come in another order; a line `...` stands for any lines. States on the way that a
-//! version is seen in, or not, are passed over.
+//! In a session, lines that happen side by side may come in another order; a line `...` stands for any lines. States on
+//! the way that a version is seen in, or not, are passed over.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Ask, Cluster, Namespace, control_plane};
+use serde_json::Value;
+
+use crate::harness::{Ask, Cluster, Namespace, control_plane, fed};
+use crate::shop::{printed, told};
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
 
 /// The commands of each of the README's sessions, with what each prints.
 fn sessions() -> Vec<Vec<(String, Vec<String>)>> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let text = readme();
     let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("shell-session\n"));
     let session = |block: &str| {
         let mut commands: Vec<(String, Vec<String>)> = Vec::new();
@@ -86,4 +93,43 @@ async fn what_the_readme_shows_is_what_happens() {
             assert_eq!(printed, wanted, "$ {command}\n{text}");
         }
     }
+}
+
+/// The commands of the README's way from Helm to r8.
+fn switch() -> [String; 2] {
+    let readme = readme();
+    let section = readme.split("## Coming from Helm and Iter8").nth(1).unwrap().split("\n## ").next().unwrap();
+    let commands = section.lines().filter_map(|line| line.strip_prefix("   r8 ").map(str::to_owned));
+    commands.collect::<Vec<_>>().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
+    let Some(cluster) = control_plane() else { return };
+    let [upgrade, uninstall] = switch().map(|command| command.replace(" -n models", "").replace("values.yaml", "-"));
+    assert_eq!(
+        upgrade,
+        "upgrade --install wisdom --repo https://iter8-tools.github.io/iter8 release --version 0.18 -f -"
+    );
+    let namespace = cluster.namespace("tutorial", &[Ask::Ready]).await;
+    let r8 = |args: &str, values: Option<&str>| {
+        let mut r8 = cluster.r8();
+        r8.args(args.split(' ')).args(["-n", &namespace.name]);
+        let output = fed(&mut r8, values.unwrap_or_default()).wait_with_output().unwrap();
+        assert!(output.status.success(), "{args}: {}", told(&output));
+        printed(&output)
+    };
+    for (step, moved) in [
+        ("initial", "wisdom-0  – → 100%\n\n"),
+        ("values", "wisdom-0  100% → 30%\nwisdom-1  – → 70%\n\n"),
+        ("promote", "wisdom-0  30% → 100%\nwisdom-1  70% → –\n\n"),
+    ] {
+        let file = format!("{}/testdata/tutorial/{step}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let done =
+            r8(&format!("{upgrade} --wait --atomic --create-namespace"), Some(&std::fs::read_to_string(file).unwrap()));
+        assert!(done.starts_with(moved), "{step}: {done}");
+    }
+    assert_eq!(r8("ls -q", None), "wisdom\n");
+    r8(&uninstall, None);
+    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
 }

@@ -1,10 +1,8 @@
 //! How many requests r8 makes, and how many of them one after the other.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 
-use crate::harness::{Ask, Cluster, Proxy, cluster, depth};
+use crate::harness::{Ask, Cluster, Proxy, cluster, depth, fed};
 
 /// How often a count is made: a busy machine may make r8 pause between requests that it sends side by side, and so
 /// only ever seem to go deeper.
@@ -16,15 +14,8 @@ const FIXED: usize = 18;
 /// How many objects r8 shows, how many requests it makes for them, and how deep.
 fn count(cluster: &Cluster, verb: &str, namespace: &str, values: &str) -> (usize, usize, usize) {
     let proxy = Proxy::in_rounds(cluster);
-    let mut child = proxy
-        .r8()
-        .args([verb, "shop", "-n", namespace, "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut r8 = proxy.r8();
+    let output = fed(r8.args([verb, "shop", "-n", namespace, "-f", "-"]), values).wait_with_output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
     let words = printed.lines().last().unwrap().split(' ');
@@ -70,16 +61,10 @@ async fn an_apply_that_changes_nothing_asks_twice_for_each_object_and_goes_four_
     let Some(cluster) = cluster() else { return };
     for (values, at_least) in releases() {
         let namespace = cluster.namespace("unchanged", &[Ask::Ready]).await;
-        let mut child = cluster
-            .r8()
-            .args(["apply", "shop", "-n", &namespace.name, "-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        let mut r8 = cluster.r8();
+        let output =
+            fed(r8.args(["apply", "shop", "-n", &namespace.name, "-f", "-"]), &values).wait_with_output().unwrap();
+        assert!(output.status.success());
         let counts: Vec<_> = (0..TRIES).map(|_| count(cluster, "apply", &namespace.name, &values)).collect();
         let (objects, requests, depth) = *counts.iter().min_by_key(|(_, _, depth)| depth).unwrap();
         assert!(objects >= at_least, "{objects} objects");

@@ -1,11 +1,10 @@
 //! A release `shop` of two versions, set up with `r8 apply`, and r8 asked about it.
 
-use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Namespace};
+use crate::harness::{Cluster, Namespace, fed};
 
 /// The environments that route.
 pub const ROUTED: [&str; 6] =
@@ -33,31 +32,18 @@ pub fn values(environment: &str) -> String {
 
 /// Applies values with `r8 apply`, in a namespace whose versions become ready by themselves unless `--no-wait` is given.
 pub fn apply(cluster: &Cluster, namespace: &Namespace, args: &[&str], values: &str) {
-    let mut child = cluster
-        .r8()
-        .args(["apply", "-n", &namespace.name, "-f", "-", "--drain", "0s", "--settle", "1s"])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut r8 = cluster.r8();
+    r8.args(["apply", "-n", &namespace.name, "-f", "-", "--drain", "0s", "--settle", "1s"]).args(args);
+    let output = fed(&mut r8, values).wait_with_output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
 }
 
 /// What `r8 render` prints of values, without a route, marked as the release's own.
 pub fn render(cluster: &Cluster, namespace: &Namespace, values: &str) -> Vec<Value> {
-    let mut child = cluster
-        .r8()
-        .args(["render", "-n", &namespace.name, "-f", "-", "--routing", "routemap", "-o", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-    let list: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    let mut r8 = cluster.r8();
+    r8.args(["render", "-n", &namespace.name, "-f", "-", "--routing", "routemap", "-o", "json"]);
+    let output = fed(&mut r8, values).wait_with_output().unwrap();
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
     let marked = list["items"].as_array().unwrap().iter().map(|item| {
         let mut item = item.clone();
         item["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("Helm");

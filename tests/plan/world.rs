@@ -1,4 +1,7 @@
-//! A world without a server: versions whose states change in every order, and the rules that every step is held to.
+//! A world without a server: versions whose states change in every order; each step is held to the rules of `rules`.
+
+mod rules;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -10,7 +13,7 @@ use r8::plan::{
 };
 use r8::readiness::{Health, Settled};
 use r8::render::{ApiVersion, Options, Routing, render};
-use r8::route::{Destination, Route};
+use r8::route::Route;
 use r8::spec::{Identity, ReleaseSpec, Unknown};
 use r8::templates::Catalog;
 use r8::values::{Source, SourceName, load};
@@ -36,9 +39,7 @@ impl Release {
         let options = Options { routing: Routing::Both, api_version: ApiVersion::V1beta1, ready: None };
         Release { manifests: rendered.select(&options).unwrap(), route }
     }
-}
 
-impl Release {
     /// The same without what the Iter8 controller reads.
     pub fn without_routemap(mut self) -> Release {
         self.manifests = self.manifests.filter(|manifest| manifest.role != Role::Routemap);
@@ -163,19 +164,6 @@ impl World {
         }
     }
 
-    /// Which version a destination of a route means at this moment: of two of one name that no namespace tells apart, the
-    /// old one as long as the new one has not taken its requests.
-    fn meant(&self, moment: &Moment, place: &Destination) -> Option<usize> {
-        let old = |index: &usize| {
-            let member = &self.plan.members[*index];
-            member.superseded && place.label.as_ref() == Some(&member.name) && moment.free[*index].is_none()
-        };
-        let all = || 0..self.plan.members.len();
-        let found: Vec<usize> = all().filter(|index| self.plan.members[*index].is(place)).collect();
-        assert!(found.len() < 2, "{place:?} is several versions");
-        all().find(old).or(found.first().copied())
-    }
-
     /// Requests leave a model that moves to another namespace when the one of its name there is ready.
     fn take_over(&self, moment: &mut Moment) {
         for (index, old) in self.plan.members.iter().enumerate().filter(|(_, old)| old.superseded) {
@@ -185,35 +173,6 @@ impl World {
                 moment.free[index].get_or_insert(moment.seen.now);
             }
         }
-    }
-
-    /// The share of each member in a route: of the requests that no match names, or of those that one names.
-    fn shares(&self, moment: &Moment, route: Option<&Value>) -> Vec<f64> {
-        let mut shares = vec![0.0; self.plan.members.len()];
-        let Some(route) = route else { return shares };
-        let istio = route["spec"]["http"].is_array();
-        let rules = if istio { &route["spec"]["http"] } else { &route["spec"]["rules"] };
-        for rule in rules.as_array().unwrap() {
-            let list = rule[if istio { "route" } else { "backendRefs" }].as_array().unwrap();
-            let weight = |item: &Value| match (list.len(), item["weight"].as_f64()) {
-                (1, _) => 1.0,
-                (_, Some(weight)) => weight,
-                (_, None) => f64::from(u8::from(!istio)),
-            };
-            let sum: f64 = list.iter().map(weight).sum();
-            assert!(sum > 0.0, "a split of nothing: {rule}");
-            for item in list {
-                let place = destination(item, istio);
-                let found = self.meant(moment, &place).unwrap_or_else(|| panic!("{place:?} is no version"));
-                shares[found] = f64::max(shares[found], weight(item) / sum);
-            }
-            if let Some(host) = rule["mirror"]["host"].as_str() {
-                let place = destination(&serde_json::json!({"destination": {"host": host}}), true);
-                let found = self.meant(moment, &place).unwrap();
-                shares[found] = f64::max(shares[found], rule["mirrorPercentage"]["value"].as_f64().unwrap() / 100.0);
-            }
-        }
-        shares
     }
 
     /// Whether what serves is the spec that is stored: of a version that has still to be written, the old one.
@@ -240,40 +199,6 @@ impl World {
         let spec = |object: Option<&Value>| object.map(|object| object["spec"].clone());
         let (before, after) = (spec(change.pair.before()), spec(change.pair.after()));
         change.role == Some(Role::Support) && before.is_some() && before != after
-    }
-
-    fn fail(&self, moment: &Moment, rule: &str) -> ! {
-        panic!("{rule}\n{}\nhealth: {:?}", moment.story.join("\n"), moment.seen.health)
-    }
-
-    /// Traffic rule 1, for a route that is written now.
-    fn check_route(&self, moment: &Moment, new: &Value) {
-        let (old, new) = (self.shares(moment, moment.route.as_ref()), self.shares(moment, Some(new)));
-        let serving = |index: usize| moment.seen.health[index].serving;
-        // A share is free when its version does not serve; it comes back later to others than those that had it.
-        let freed = (0..old.len()).any(|index| old[index] > 0.0 && !serving(index))
-            || moment.stopped.iter().any(|index| old[*index] == 0.0);
-        for (index, member) in self.plan.members.iter().enumerate() {
-            let keeps =
-                member.index.is_some() && member.weight > 0 && serving(index) && !self.is_settled(moment, index);
-            let yields = member.yields && !self.is_written(moment, index);
-            if keeps && old[index] > 0.0 && new[index] == 0.0 && !yields {
-                self.fail(moment, &format!("rule 2: {} serves and loses its share", member.name));
-            }
-        }
-        for index in 0..new.len() {
-            if new[index] <= old[index] + 1e-9 || self.is_settled(moment, index) {
-                continue;
-            }
-            let nothing = (0..new.len()).all(|other| !serving(other));
-            let primary = self.plan.members[index].index == Some(0) && nothing;
-            if !(primary || serving(index) && freed) {
-                self.fail(
-                    moment,
-                    &format!("rule 1: {} gets {} instead of {}", self.plan.members[index].name, new[index], old[index]),
-                );
-            }
-        }
     }
 
     /// Every order of events from this moment; gives the ways in which it ended.
@@ -363,12 +288,7 @@ impl World {
 
     fn write(&self, moment: &mut Moment, keys: &[ObjectKey]) {
         let shares = self.shares(moment, moment.route.as_ref());
-        let settled = |index| self.is_written(moment, index) && self.is_settled(moment, index);
-        let new_route = (0..shares.len()).any(|index| self.plan.members[index].index.is_some() && settled(index));
-        let reshaped = keys.iter().find(|key| self.is_reshaped(key));
-        if let Some(key) = reshaped.filter(|_| moment.route.is_some() && !new_route) {
-            self.fail(moment, &format!("{key} changes under the route that needs it as it was"));
-        }
+        self.check_support(moment, keys, shares.len());
         for key in keys {
             moment.seen.done.insert(key.clone(), moment.seen.now);
         }
@@ -376,21 +296,7 @@ impl World {
             if !member.objects.iter().any(|key| keys.contains(key)) {
                 continue;
             }
-            let warned = Warning::Interrupted(member.name.clone());
-            if member.interrupts && shares[index] > 0.0 && !self.plan.warnings.contains(&warned) {
-                self.fail(moment, &format!("rule 2: {} is interrupted with requests", member.name));
-            }
-            let broken = |other: &usize| {
-                let other = (*other, &self.plan.members[*other]);
-                let counts = other.0 != index && other.1.yields && other.1.weight > 0;
-                counts && self.is_written(moment, other.0) && moment.seen.health[other.0].failed.is_some()
-            };
-            if member.yields && (0..shares.len()).any(|other| broken(&other)) {
-                self.fail(moment, &format!("{} is interrupted after another one has failed", member.name));
-            }
-            if member.interrupts && shares[index] == 0.0 {
-                self.check_free(moment, index);
-            }
+            self.check_interruption(moment, index, &shares);
             if member.model {
                 let health = if member.routed && !member.interrupts { serving() } else { down() };
                 // What was down stays so until its new spec is loaded.
@@ -431,20 +337,7 @@ impl World {
     }
 
     fn delete(&self, moment: &mut Moment, keys: &[ObjectKey]) {
-        let goes = |change: &&plan::Change| change.action == Action::Delete && change.key.name.ends_with("-routemap");
-        let routemap = self.plan.changes.iter().find(goes).map(|change| &change.key);
-        let is_there = routemap.filter(|key| !moment.seen.done.contains_key(*key));
-        if let (Some(routemap), Some(route)) = (is_there, keys.iter().find(|key| plan::is_route(key))) {
-            self.fail(moment, &format!("{route} goes before {routemap}, whose controller writes it again"));
-        }
-        for (index, member) in self.plan.members.iter().enumerate() {
-            if member.objects.iter().any(|key| keys.contains(key)) {
-                if self.shares(moment, moment.route.as_ref())[index] > 0.0 {
-                    self.fail(moment, &format!("rule 4: {} is deleted with requests", member.name));
-                }
-                self.check_free(moment, index);
-            }
-        }
+        self.check_deletion(moment, keys);
         for key in keys {
             moment.seen.done.insert(key.clone(), moment.seen.now);
         }
@@ -453,84 +346,6 @@ impl World {
             for (index, share) in self.shares(moment, Some(&route)).into_iter().enumerate() {
                 moment.free[index] = moment.free[index].or((share > 0.0).then_some(moment.seen.now));
             }
-        }
-    }
-
-    /// Requests have had the time of `--drain` to leave a version.
-    fn check_free(&self, moment: &Moment, index: usize) {
-        let free = moment.free[index];
-        if !free.is_some_and(|since| since.is_zero() || moment.seen.now >= since + self.plan.goal.drain) {
-            self.fail(moment, &format!("{} still has requests on their way", self.plan.members[index].name));
-        }
-    }
-
-    /// Traffic rule 2: who waits has no version in the split that does not serve while another one does; when none of
-    /// the split does, neither does one that it came from, and nothing that is wanted is settled.
-    fn check_relief(&self, moment: &Moment) {
-        if self.plan.changes_nothing() {
-            return;
-        }
-        let Some(route) = &moment.route else { return };
-        let shares = self.shares(moment, Some(route));
-        let serves = |index: usize| moment.seen.health[index].serving;
-        let before = !matches!(moment.seen.routed, Routed::Wanted(_));
-        if before && !(0..shares.len()).any(|index| shares[index] > 0.0 && serves(index)) {
-            for (index, member) in self.plan.members.iter().enumerate() {
-                let settled = self.is_written(moment, index) && self.is_settled(moment, index);
-                let saves = member.index.is_some() && member.weight > 0 && settled;
-                if saves || (member.routed && serves(index)) {
-                    self.fail(moment, &format!("rule 2: {} serves, and all requests fail", member.name));
-                }
-            }
-        }
-        let rules = route["spec"]["http"].as_array().or(route["spec"]["rules"].as_array()).unwrap();
-        let key = if route["spec"]["http"].is_array() { "route" } else { "backendRefs" };
-        for rule in rules {
-            let list = rule[key].as_array().unwrap();
-            let serves = |item: &Value| {
-                let place = destination(item, key == "route");
-                moment.seen.health[self.meant(moment, &place).unwrap()].serving
-            };
-            let weighs = |item: &&Value| item["weight"] != 0;
-            let states: Vec<bool> = list.iter().filter(weighs).map(serves).collect();
-            if states.contains(&true) && states.contains(&false) {
-                self.fail(moment, "rule 2: requests go to a version that does not serve");
-            }
-        }
-    }
-
-    fn check_end(&self, moment: &Moment, outcome: &Outcome) {
-        let changes = || self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
-        match outcome {
-            Outcome::Done => {
-                for change in changes() {
-                    let route = change.role == Some(Role::Route);
-                    if !route && !moment.seen.done.contains_key(&change.key) {
-                        self.fail(moment, &format!("the end, and {} is not done", change.key));
-                    }
-                }
-                for (index, member) in self.plan.members.iter().enumerate() {
-                    let awaited = member.index.is_some() && member.weight > 0 && !self.plan.changes_nothing();
-                    if awaited && !self.is_settled(moment, index) && self.plan.goal.wait {
-                        // It was settled once; what happens after the route is written is no more awaited.
-                        assert!(matches!(moment.seen.routed, Routed::Wanted(_) | Routed::AsBefore));
-                    }
-                }
-            }
-            Outcome::NotReady(late) => {
-                if late.is_empty() {
-                    self.fail(moment, "not ready, and nobody is late");
-                }
-                // A route that another one has replaced may be gone, or one that the user does without.
-                let wanted = matches!(moment.seen.routed, Routed::Wanted(_)) || self.plan.goal.remove_route;
-                let replaced = |key: &ObjectKey| wanted && (plan::is_route(key) || key.name.ends_with("-routemap"));
-                for change in changes().filter(|change| change.action == Action::Delete && !replaced(&change.key)) {
-                    if moment.seen.done.contains_key(&change.key) {
-                        self.fail(moment, &format!("not ready, and {} is deleted", change.key));
-                    }
-                }
-            }
-            Outcome::NotInForce | Outcome::NotFollowed | Outcome::Remains(..) => {}
         }
     }
 }
@@ -560,17 +375,4 @@ fn down() -> Health {
 
 fn failed(serving: bool) -> Health {
     Health { serving, settled: Settled::No, failed: Some("broken".into()), why: "broken".into() }
-}
-
-/// Where one item of a list sends requests; written here apart from the code.
-fn destination(item: &Value, istio: bool) -> Destination {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    if !istio {
-        return Destination { service: text(&item["name"]), namespace: text(&item["namespace"]), label: None };
-    }
-    let host = text(&item["destination"]["host"]);
-    let mut labels = host.split('.').map(str::to_owned);
-    let label = item["headers"]["request"]["set"]["mm-vmodel-id"].as_str().map(str::to_owned);
-    let (service, namespace) = (labels.next().unwrap(), labels.next().filter(|_| label.is_none()).unwrap_or_default());
-    Destination { service, namespace, label }
 }

@@ -13,16 +13,14 @@ mod served;
 mod together;
 mod waiting;
 
-use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{Cluster, Namespace, Player, Recorder, Rules, Wait, assert_istio_takes, assert_traffic_rules};
-
-/// Every environment with a route that moves by weights.
-const ROUTED: [&str; 6] =
-    ["deployment-istio", "deployment-gtw", "kserve", "kserve-0.10", "kserve-modelmesh-istio", "kserve-standard"];
+use crate::harness::{
+    Cluster, Namespace, Player, Recorder, Rules, Wait, assert_istio_takes, assert_traffic_rules, fed,
+};
+use crate::shop::ROUTED;
 
 /// The entry of a version in an environment, with its model or image.
 fn version(environment: &str, model: &str, more: &str) -> String {
@@ -50,16 +48,7 @@ struct Running(Child);
 
 /// Starts `r8 ARGS… -n NAMESPACE -f -`.
 fn start(mut r8: Command, namespace: &str, args: &[&str], values: &str) -> Running {
-    let mut child = r8
-        .args(args)
-        .args(["-n", namespace, "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(values.as_bytes()).unwrap();
-    Running(child)
+    Running(fed(r8.args(args).args(["-n", namespace, "-f", "-"]), values))
 }
 
 impl Running {

@@ -12,9 +12,7 @@ fn release(versions: &[(&str, u32)]) -> String {
 /// Runs `r8 VERB shop … -n NAMESPACE` without values.
 #[track_caller]
 fn run(cluster: &Cluster, namespace: &Namespace, args: &[&str]) -> Ended {
-    let mut r8 = cluster.r8();
-    let child = r8.args(args).args(["-n", &namespace.name]);
-    Running(child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).end()
+    Running(fed(cluster.r8().args(args).args(["-n", &namespace.name]), "")).end()
 }
 
 const FAST: [&str; 6] = ["--drain", "1s", "--settle", "1s", "--timeout", "90s"];

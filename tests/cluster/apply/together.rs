@@ -75,11 +75,7 @@ async fn the_lock_of_a_run_that_is_dead_is_taken_over_when_it_is_stale() {
     ] {
         let ended = match words[0] {
             "apply" => start(cluster.r8(), &namespace.name, words, &release(&[("one", 30), ("two", 70)])).end(),
-            _ => {
-                let mut r8 = cluster.r8();
-                let r8 = r8.args(words).args(["-n", &namespace.name]).stdout(Stdio::piped()).stderr(Stdio::piped());
-                Running(r8.spawn().unwrap()).end()
-            }
+            _ => Running(fed(cluster.r8().args(words).args(["-n", &namespace.name]), "")).end(),
         };
         let ended = ended.with(5);
         assert!(
@@ -104,8 +100,7 @@ async fn a_deletion_and_an_apply_together_are_one_after_the_other() {
         let flags = ["apply", "--drain", "1s", "--settle", "1s", "--timeout", "90s"];
         let first = start(cluster.r8(), &namespace.name, &flags, &release(&[("one", 1)]));
         let mut r8 = cluster.r8();
-        let r8 = r8.args(["delete", "shop", "--drain", "1s", "-n", &namespace.name]);
-        let second = Running(r8.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let second = Running(fed(r8.args(["delete", "shop", "--drain", "1s", "-n", &namespace.name]), ""));
         let (first, second) = (first.end(), second.end());
         let left = versions(&namespace).await.len();
         let records = namespace.list("Secret").await.len();

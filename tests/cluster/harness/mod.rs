@@ -25,8 +25,9 @@ mod rules;
 mod sequence;
 mod start;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -158,6 +159,14 @@ impl Cluster {
         command.env("KUBECONFIG", &self.kubeconfig);
         command
     }
+}
+
+/// Starts a program with pipes for its streams, and gives it all of its input.
+pub fn fed(command: &mut Command, input: &str) -> Child {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program was just built");
+    child.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads its input");
+    child
 }
 
 async fn client(kubeconfig: &Path, context: Option<&str>) -> Client {

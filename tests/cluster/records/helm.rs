@@ -56,6 +56,13 @@ impl Both<'_> {
         printed(&output)
     }
 
+    /// What r8 prints, whatever it says beside it.
+    pub fn r8_says(&self, args: &[&str]) -> String {
+        let output = self.run(self.cluster.r8(), args);
+        assert!(output.status.success(), "r8 {args:?}: {}", told(&output));
+        printed(&output)
+    }
+
     fn r8(&self, args: &[&str]) -> String {
         let output = self.run(self.cluster.r8(), args);
         assert!(output.status.success(), "r8 {args:?}: {}", told(&output));

@@ -1,7 +1,6 @@
 //! A release of the Iter8 chart goes from the real Helm to r8 and back.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -12,7 +11,7 @@ use crate::harness::{
     eventually,
 };
 use crate::parts::wanted;
-use crate::shop::{printed, told};
+use crate::shop::told;
 
 /// The values of a release `shop` with these images and weights.
 fn values(versions: &[(&str, u32)]) -> String {
@@ -357,55 +356,5 @@ async fn what_one_tool_leaves_when_it_is_killed_the_other_repairs() {
         let history = json_of(&both.r8_says(&HISTORY));
         let last = history.as_array().unwrap().last().unwrap();
         assert_eq!((&last["status"], &last["description"]), (&"deployed".into(), &"Upgrade complete".into()));
-    }
-}
-
-/// The commands of the README's way from Helm to r8.
-fn switch() -> [String; 2] {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let section = readme.split("## Coming from Helm and Iter8").nth(1).unwrap().split("\n## ").next().unwrap();
-    let commands = section.lines().filter_map(|line| line.strip_prefix("   r8 ").map(str::to_owned));
-    commands.collect::<Vec<_>>().try_into().unwrap()
-}
-
-#[tokio::test]
-async fn the_tutorials_commands_run_with_helm_replaced_by_r8() {
-    let Some(cluster) = control_plane() else { return };
-    let [upgrade, uninstall] = switch().map(|command| command.replace(" -n models", "").replace("values.yaml", "-"));
-    assert_eq!(
-        upgrade,
-        "upgrade --install wisdom --repo https://iter8-tools.github.io/iter8 release --version 0.18 -f -"
-    );
-    let namespace = cluster.namespace("tutorial", &[Ask::Ready]).await;
-    let r8 = |args: &str, values: Option<&str>| {
-        let mut r8 = cluster.r8();
-        r8.args(args.split(' ')).args(["-n", &namespace.name]).stdin(Stdio::piped());
-        let mut child = r8.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(values.unwrap_or_default().as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{args}: {}", told(&output));
-        printed(&output)
-    };
-    for (step, moved) in [
-        ("initial", "wisdom-0  – → 100%\n\n"),
-        ("values", "wisdom-0  100% → 30%\nwisdom-1  – → 70%\n\n"),
-        ("promote", "wisdom-0  30% → 100%\nwisdom-1  70% → –\n\n"),
-    ] {
-        let file = format!("{}/testdata/tutorial/{step}.yaml", env!("CARGO_MANIFEST_DIR"));
-        let done =
-            r8(&format!("{upgrade} --wait --atomic --create-namespace"), Some(&fs::read_to_string(file).unwrap()));
-        assert!(done.starts_with(moved), "{step}: {done}");
-    }
-    assert_eq!(r8("ls -q", None), "wisdom\n");
-    r8(&uninstall, None);
-    assert_eq!(namespace.list("Secret").await, Vec::<Value>::new());
-}
-
-impl Both<'_> {
-    /// What r8 prints, whatever it says beside it.
-    fn r8_says(&self, args: &[&str]) -> String {
-        let output = self.run(self.cluster.r8(), args);
-        assert!(output.status.success(), "r8 {args:?}: {}", told(&output));
-        printed(&output)
     }
 }
