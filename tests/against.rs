@@ -1,5 +1,7 @@
 //! `diff --against`: a release is compared with itself in every form, and with what real Helm renders of the Iter8 chart.
 
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
 
@@ -11,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use proptest::prelude::*;
 use r8::cli::{Terminals, run};
 use serde_json::Value;
-use skipped::skipped;
+use shared::shared;
 
 /// r8 in a folder, with a text on stdin.
 fn r8(folder: &Path, words: &[&str], stdin: &[u8]) -> Output {
@@ -68,12 +70,7 @@ fn a_release_differs_in_nothing_from_its_own_values_and_from_what_they_render() 
 
 #[test]
 fn what_the_chart_renders_is_compared_and_its_controllers_route_counts_as_live() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let folder = shared.join("oracle");
-    if !folder.is_dir() {
-        return skipped(&format!("there is no {}", folder.display()));
-    }
+    let Some(folder) = shared("oracle") else { return };
     let mut routed = 0;
     for case in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let release: Value = serde_json::from_slice(&fs::read(case.join("release.json")).unwrap()).unwrap();

@@ -2,9 +2,13 @@
 //! refuse something with, stands in a `want.err`, a `want.warn` or a transcript below `testdata`, in `tests/cli.rs`, or
 //! below in the list of those that no input brings about.
 
+#[path = "parts/files.rs"]
+mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use files::files;
 use regex_lite::Regex;
 
 /// Whose texts must have a case.
@@ -55,10 +59,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 #[test]
 fn every_error_text_has_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    collect(&root.join("src"), &mut files);
     let mut texts = Vec::new();
-    for path in files {
+    for path in files(&root.join("src")) {
         let file = path.strip_prefix(root.join("src")).unwrap().to_str().unwrap().to_owned();
         if MODULES.contains(&file.split(['/', '.']).next().unwrap()) {
             texts.extend(error_texts(&fs::read_to_string(&path).unwrap()).into_iter().map(|text| (file.clone(), text)));
@@ -143,23 +145,11 @@ fn refusals(code: &str) -> Vec<String> {
 
 /// Everything that r8 is known to write, one line after the other.
 fn cases(folder: &Path) -> String {
-    let mut files = Vec::new();
-    collect(folder, &mut files);
     let is_case = |path: &PathBuf| {
         path.ends_with("want.err") || path.ends_with("want.warn") || path.parent().is_some_and(|p| p.ends_with("cli"))
     };
-    files.iter().filter(|path| is_case(path)).map(|path| fs::read_to_string(path).unwrap() + "\n").collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
+    let cases = files(folder).into_iter().filter(is_case);
+    cases.map(|path| fs::read_to_string(path).unwrap() + "\n").collect()
 }
 
 #[test]

@@ -3,21 +3,30 @@
 
 #[path = "interop/expressions.rs"]
 mod expressions;
+#[path = "parts/files.rs"]
+mod files;
 mod parts;
 #[path = "parts/server.rs"]
 mod server;
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
+#[path = "parts/vectors.rs"]
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use files::files;
 use parts::Part;
 use r8::manifest::{read_documents, yaml};
 use r8::route::Route;
 use r8::values::{Source, SourceName, load};
 use serde_json::{Value, json};
-use server::{Server, shared};
+use server::Server;
+use shared::shared;
+use vectors::vectors;
 
 /// A small generator of pseudo-random numbers: the same texts in every run.
 struct Random(u64);
@@ -230,29 +239,9 @@ fn the_controllers_engine_gives_the_same_route() {
 
 /// Every case folder below `testdata/render`.
 fn cases() -> Vec<PathBuf> {
-    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                collect(&path, found);
-            } else if path.ends_with("values.yaml") {
-                found.push(folder.to_owned());
-            }
-        }
-    }
-    let mut found = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/render"), &mut found);
-    found.sort();
-    found
-}
-
-fn vectors(length: usize) -> Vec<Vec<u32>> {
-    let mut list: Vec<Vec<u32>> = vec![Vec::new()];
-    for _ in 0..length {
-        list = list.iter().flat_map(|vector| [0, 1, 7].map(|next| [vector.as_slice(), &[next]].concat())).collect();
-    }
-    list.retain(|vector| vector.iter().sum::<u32>() > 0);
-    list
+    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/render"));
+    let values = files.iter().filter(|path| path.ends_with("values.yaml"));
+    values.filter_map(|path| path.parent()).map(Path::to_owned).collect()
 }
 
 #[test]
@@ -260,8 +249,8 @@ fn the_published_schemas_take_every_object_of_every_case() {
     if !parts::wanted() {
         return;
     }
-    let Some(shared) = shared() else { return };
-    let server = Server::start(&shared);
+    let Some(crds) = shared("crds") else { return };
+    let server = Server::start(&crds);
     let objects = objects();
     let mut seen = std::collections::HashSet::new();
     let list: Vec<&Value> =
@@ -275,14 +264,14 @@ fn the_api_server_takes_the_four_steps_of_the_tutorial() {
     if !parts::wanted() {
         return;
     }
-    let Some(shared) = shared() else { return };
-    let server = Server::start(&shared);
+    let (Some(crds), Some(oracle)) = (shared("crds"), shared("oracle")) else { return };
+    let server = Server::start(&crds);
     let steps = ["1-initial", "2-candidate", "3-weights", "4-promote"];
     let mut refused = Vec::new();
     let mut tried = 0;
     for environment in ["kserve-modelmesh-istio", "kserve", "deployment-istio", "deployment-gtw"] {
         for step in steps {
-            let values = shared.join(format!("oracle/{environment}-blue-green-{step}/values.yaml"));
+            let values = oracle.join(format!("{environment}-blue-green-{step}/values.yaml"));
             for version in ["v1beta1", "v1"] {
                 let rendered = Command::new(env!("CARGO_BIN_EXE_r8"))
                     .args(["render", "wisdom", "-n", "default", "--api-version", version, "-f"])

@@ -4,6 +4,8 @@
 
 #[path = "parts/build.rs"]
 mod build;
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
 #[path = "parts/wanted.rs"]
@@ -97,15 +99,11 @@ fn met(output: Output) -> Vec<String> {
 
 #[test]
 fn the_commands_of_the_readme_wait_for_every_version() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
     if !wanted::wanted() {
         return;
     }
-    if !shared.join("crds").is_dir() {
-        return skipped::skipped(&format!("there is no {}", shared.join("crds").display()));
-    }
-    let cluster = Cluster::start(&shared.join("crds"));
+    let Some(crds) = shared::shared("crds") else { return };
+    let cluster = Cluster::start(&crds);
     let [steps, deployments] = commands("### Two ways to wait\n").try_into().unwrap();
     let script = cluster.bash(&steps).spawn().unwrap();
     for name in ["isvc/wisdom-0", "isvc/wisdom-1"] {

@@ -1,7 +1,12 @@
 //! The layers of `src/`: who may use whom. A module may use what its row names, and nothing else.
 
+#[path = "parts/files.rs"]
+mod files;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use files::files;
 
 /// Module, the modules it may use, the outside crates it may use (besides `std`, `thiserror` and `serde_json`).
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
@@ -66,10 +71,8 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
 #[test]
 fn no_module_uses_a_later_stage() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
     let mut faults = Vec::new();
-    for file in files {
+    for file in files(&root) {
         let relative = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let module = relative.split(['/', '.']).next().unwrap().to_owned();
         if module == "lib" {
@@ -118,15 +121,4 @@ fn is_module(file: &Path, name: &str) -> bool {
         || [folder, inside.as_path()]
             .iter()
             .any(|folder| folder.join(format!("{name}.rs")).exists() || folder.join(name).join("mod.rs").exists())
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
 }

@@ -1,34 +1,27 @@
 //! The documented releases against what real Helm renders of them with the Iter8 chart: the same objects, and for every
 //! vector of weights the same route, but for the faults listed in `testdata/oracle-exceptions.yaml`.
 
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
+#[path = "parts/vectors.rs"]
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use r8::manifest::read_documents;
 use r8::route::Route;
 use serde_json::{Map, Value, json};
-use skipped::skipped;
-
-/// Where the documented releases lie; none when they are not here.
-fn oracle() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let folder = shared.join("oracle");
-    if !folder.is_dir() {
-        skipped(&format!("there is no {}", folder.display()));
-        return None;
-    }
-    Some(folder)
-}
+use shared::shared;
+use vectors::vectors;
 
 #[test]
 fn documented_releases_mean_what_helm_renders() {
-    let Some(folder) = oracle() else { return };
+    let Some(folder) = shared("oracle") else { return };
     let mut found = BTreeMap::new();
     let mut cases = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -146,16 +139,6 @@ fn routemaps(theirs: &Value, mine: &Value, found: &mut Vec<(String, String)>) {
             }
         }
     }
-}
-
-/// Every vector of 0, 1 and 7 with a sum above 0: the controller never evaluates another (all 0 becomes 1, 0, …).
-fn vectors(length: usize) -> Vec<Vec<u32>> {
-    let mut list: Vec<Vec<u32>> = vec![Vec::new()];
-    for _ in 0..length {
-        list = list.iter().flat_map(|vector| [0, 1, 7].map(|next| [vector.as_slice(), &[next]].concat())).collect();
-    }
-    list.retain(|vector| vector.iter().sum::<u32>() > 0);
-    list
 }
 
 /// Adds the port that the chart leaves out (Q29): the gateway's Service has two ports since 2024 (net-istio, pull request

@@ -1,26 +1,19 @@
 //! Roles of objects that a chart made: the documented releases, as Helm renders them with the Iter8 chart, have the roles
 //! that r8 writes down where it renders the same values.
 
+#[path = "parts/shared.rs"]
+mod shared;
+#[path = "parts/skipped.rs"]
+mod skipped;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use r8::plan::resources;
 use r8::record::{Info, Revision, Status};
 use serde_json::{Map, Value};
-
-/// Where the documented releases lie; none when they are not here.
-fn oracle() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let folder = shared.join("oracle");
-    if !folder.is_dir() {
-        eprintln!("skipped: there is no {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use shared::shared;
 
 /// The role of each object of a manifest, by kind and name.
 fn roles(name: &str, namespace: &str, manifest: String) -> BTreeMap<String, String> {
@@ -36,7 +29,7 @@ fn roles(name: &str, namespace: &str, manifest: String) -> BTreeMap<String, Stri
 
 #[test]
 fn objects_of_the_chart_have_the_roles_that_r8_gives_them() {
-    let Some(folder) = oracle() else { return };
+    let Some(folder) = shared("oracle") else { return };
     let mut seen = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let case = entry.unwrap().path();

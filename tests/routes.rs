@@ -9,6 +9,8 @@ mod parts;
 mod real;
 #[path = "parts/server.rs"]
 mod server;
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
 

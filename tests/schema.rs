@@ -5,6 +5,10 @@
 mod annotations;
 #[path = "schema/cases.rs"]
 mod cases;
+#[path = "parts/files.rs"]
+mod files;
+#[path = "parts/shared.rs"]
+mod shared;
 #[path = "parts/skipped.rs"]
 mod skipped;
 
@@ -12,14 +16,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use cases::{Case, cases, collect, exceptions, identity, root};
+use cases::{Case, cases, exceptions, identity};
+use files::files;
 use jsonschema::Validator;
 use r8::schema::describe;
 use r8::spec::{Identity, KserveProblem, MatchProblem, Problem, ReleaseSpec, SpecErrors, Unknown};
 use r8::templates::{Catalog, Environment, Form};
 use r8::values::{Source, SourceName, load};
 use serde_json::{Value, json};
-use skipped::skipped;
+use shared::shared;
 
 fn environments(catalog: &Catalog) -> Vec<Environment> {
     catalog.names().iter().map(|name| catalog.environment(name).unwrap()).collect()
@@ -99,13 +104,9 @@ fn schema_and_decoder_judge_every_case_alike() {
 
 #[test]
 fn every_documented_release_is_valid() {
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
-    let mut files = Vec::new();
-    collect(&shared.join("oracle"), &mut files);
+    let Some(oracle) = shared("oracle") else { return };
+    let mut files = files(&oracle);
     files.retain(|path| path.ends_with("values.yaml"));
-    if files.is_empty() {
-        return skipped(&format!("there is no {}", shared.join("oracle").display()));
-    }
     let validator = validator(&Catalog::embedded());
     let invalid: Vec<&PathBuf> =
         files.iter().filter(|path| !is_valid(&fs::read_to_string(path).unwrap(), &validator)).collect();

@@ -8,18 +8,6 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use super::parts;
-use super::skipped::skipped;
-
-/// The folder of the documented releases and the published CRDs, where it is there.
-pub fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("R8_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    if shared.join("crds").is_dir() {
-        return Some(shared);
-    }
-    skipped(&format!("there is no {}", shared.join("crds").display()));
-    None
-}
 
 /// A real API server with the published CRDs, and kubectl.
 pub struct Server {
@@ -29,13 +17,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts both.
-    pub fn start(shared: &Path) -> Server {
+    /// Starts the server with the CRDs of a folder.
+    pub fn start(crds: &Path) -> Server {
         let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
         let mut child = Command::new(parts::build("control-plane", ".", "control-plane"))
             .arg("--until-eof")
             .arg("--crds")
-            .arg(shared.join("crds"))
+            .arg(crds)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

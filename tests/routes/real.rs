@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use r8::route::Route;
 use serde_json::{Value, json};
 
-use super::server::{Server, shared};
+use super::server::Server;
+use super::shared::shared;
 use super::{by_the_controller, each, parts, rendered};
 
 /// The weights in force of every route, for every set of ready versions.
@@ -112,9 +113,9 @@ fn the_published_schemas_take_every_object_of_one_to_four_versions() {
     if !parts::wanted() {
         return;
     }
-    let Some(shared) = shared() else { return };
+    let Some(crds) = shared("crds") else { return };
     let objects = objects();
     let list: Vec<&Value> = objects.iter().map(|(_, object)| object).collect();
     assert!(list.len() > 300, "{} objects were tried", list.len());
-    Server::start(&shared).takes(&list);
+    Server::start(&crds).takes(&list);
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use r8::spec::Identity;
 use r8::templates::{Catalog, File};
 
+use super::files::files;
+
 /// One values file to be judged.
 pub struct Case {
     pub name: String,
@@ -17,16 +19,14 @@ pub struct Case {
 
 /// Every values file of the case folders and of the documented releases.
 pub fn cases() -> Vec<Case> {
-    let mut files = Vec::new();
-    collect(&root().join("testdata/render"), &mut files);
-    files.retain(|path| path.ends_with("values.yaml"));
-    let mut cases: Vec<Case> = files.iter().filter_map(|path| rendered(path)).collect();
-    let mut files = Vec::new();
-    collect(&root().join("testdata/values"), &mut files);
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    cases.extend(files.iter().map(|path| Case {
+    let is_release = |path: &PathBuf| path.ends_with("values.yaml");
+    let folders = files(&root().join("testdata/render")).into_iter().filter(is_release);
+    let mut cases: Vec<Case> = folders.filter_map(|path| rendered(&path)).collect();
+    let layers = files(&root().join("testdata/values")).into_iter();
+    let layers = layers.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    cases.extend(layers.map(|path| Case {
         name: path.strip_prefix(root().join("testdata")).unwrap().display().to_string(),
-        text: fs::read_to_string(path).unwrap(),
+        text: fs::read_to_string(&path).unwrap(),
         catalog: Catalog::embedded(),
         identity: identity(None, "default"),
     }));
@@ -40,9 +40,8 @@ fn rendered(values: &Path) -> Option<Case> {
     let words: Vec<&str> = args.split_whitespace().collect();
     let release = words.first().filter(|word| !word.starts_with('-'));
     let namespace = words.iter().position(|word| *word == "-n").map_or("default", |at| words[at + 1]);
-    let mut paths = Vec::new();
-    collect(&folder.join("templates"), &mut paths);
-    let own = paths.iter().map(|path| File {
+    let templates = files(&folder.join("templates"));
+    let own = templates.iter().map(|path| File {
         path: path.strip_prefix(folder.join("templates")).unwrap().display().to_string(),
         text: fs::read_to_string(path).unwrap(),
     });
@@ -52,15 +51,6 @@ fn rendered(values: &Path) -> Option<Case> {
         catalog: Catalog::embedded().with_files(own.collect()).ok()?,
         identity: identity(release.copied(), namespace),
     })
-}
-
-pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() { collect(&path, files) } else { files.push(path) }
-    }
 }
 
 /// The cases whose judgements differ, with the reason why they may.
