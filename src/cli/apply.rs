@@ -11,7 +11,7 @@ use super::work::{Ended, Order, carry_out};
 use super::{Done, aim, delete, diff, secret, wanted};
 use crate::cluster::End;
 use crate::findings::Form;
-use crate::plan::{Goal, Outcome, Plan, Release};
+use crate::plan::{Outcome, Plan, Release};
 use crate::spec::{label_key, label_value};
 
 /// Runs the command; gives what is to be printed on stdout, and the exit code.
@@ -25,7 +25,7 @@ pub(super) fn run(
     let labels = args.labels.iter().filter(|label| !label.is_empty()).map(|label| self::label(label));
     let labels = labels.collect::<Result<Vec<_>, Failure>>()?;
     let (release, aim) = aim::of(&args.change, verb, global, world, report)?;
-    let goal = Goal { wait: !args.no_wait, drain: args.drain, settle: args.settle, ..wanted::goal(&args.change) };
+    let goal = args.waiting.goal(wanted::goal(&args.change));
     if args.dry_run != DryRun::None {
         let form = (args.output == DiffOutput::Json).then_some(Form::Json);
         let show = diff::Show { unified: 3, form, exit_code: false };

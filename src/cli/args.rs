@@ -215,6 +215,22 @@ pub(super) enum Command {
     Man(Man),
 }
 
+/// Which release, as NAME or as Helm's NAME CHART.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
+    pub name: Option<String>,
+    /// The chart: `release` or `iter8/release`
+    #[arg(hide = true)]
+    pub chart: Option<String>,
+    /// Version of the chart: decides the default of `iter8Version`
+    #[arg(long = "version", hide = true, value_name = "VERSION")]
+    pub chart_version: Option<String>,
+    /// Where Helm would fetch the chart; not contacted
+    #[arg(long, hide = true, value_name = "URL")]
+    pub repo: Option<String>,
+}
+
 /// Where values come from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Values")]

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgMatches, Command};
 
+use super::args::Named;
 use super::failure::Failure;
 use super::report::Report;
 use super::request::Verb;
@@ -26,8 +27,8 @@ pub(super) fn accept(command: Command, words: &[OsString]) -> Command {
             None => word.starts_with('-') && short.is_some_and(|short| word.contains(short)),
         })
     };
-    let chosen = |flags: &[Harmless]| -> Vec<Arg> {
-        let flags = flags.iter().filter(|flag| given(flag.0, flag.1));
+    let chosen = |flags: &[&[Harmless]]| -> Vec<Arg> {
+        let flags = flags.iter().copied().flatten().filter(|flag| given(flag.0, flag.1));
         flags.map(|flag| argument(flag.0, flag.1, flag.2)).collect()
     };
     let refused = |flags: &'static [Refused]| -> Vec<Arg> {
@@ -37,11 +38,11 @@ pub(super) fn accept(command: Command, words: &[OsString]) -> Command {
     // Those that commands of the cluster heed are known already.
     let known: Vec<String> = command.get_arguments().filter_map(Arg::get_long).map(str::to_owned).collect();
     let is_new = |flag: &Arg| flag.get_long().is_none_or(|long| !known.iter().any(|known| known == long));
-    let everywhere: Vec<Arg> = chosen(&EVERYWHERE).into_iter().filter(is_new).collect();
+    let everywhere: Vec<Arg> = chosen(&[&EVERYWHERE]).into_iter().filter(is_new).collect();
     let mut command = command
         .args(everywhere.into_iter().map(|flag| flag.global(true)))
         .mut_subcommand("template", |template| template.args(chosen(&TEMPLATE)).args(refused(&REFUSED)))
-        .mut_subcommand("lint", |lint| lint.args(chosen(&LINT)));
+        .mut_subcommand("lint", |lint| lint.args(chosen(&[&LINT])));
     if cfg!(feature = "cluster") {
         for verb in CHANGES {
             command = command.mut_subcommand(verb, |change| {
@@ -53,7 +54,7 @@ pub(super) fn accept(command: Command, words: &[OsString]) -> Command {
             });
         }
         command = command
-            .mut_subcommand("delete", |delete| delete.args(chosen(&UNINSTALL)).args(refused(&REFUSED_UNINSTALL)));
+            .mut_subcommand("delete", |delete| delete.args(chosen(&[&UNINSTALL])).args(refused(&REFUSED_UNINSTALL)));
     }
     command
 }
@@ -82,12 +83,7 @@ fn is_chart(name: &str) -> bool {
 }
 
 /// The release name of NAME and CHART; a lone chart under Helm's verb names no release.
-pub(super) fn release_name(
-    name: Option<&str>,
-    chart: Option<&str>,
-    verb: Verb,
-    report: &mut Report<'_>,
-) -> Result<Option<String>, Failure> {
+pub(super) fn release_name(named: &Named, verb: Verb, report: &mut Report<'_>) -> Result<Option<String>, Failure> {
     let other = |chart: &str| {
         let chart = secret::shown(chart);
         Failure::usage(
@@ -95,7 +91,7 @@ pub(super) fn release_name(
             "leave the chart out: `NAME -f values.yaml` is enough",
         )
     };
-    match (name, chart) {
+    match (named.name.as_deref(), named.chart.as_deref()) {
         (_, Some(chart)) if !is_chart(chart) => Err(other(chart)),
         (Some(name), None) if verb == Verb::Helm && is_chart(name) => {
             note_chart(name, report);
@@ -150,14 +146,17 @@ mod tests {
 
     #[test]
     fn every_flag_of_helm_that_changes_nothing_is_accepted() {
-        let mut cases = vec![("template", &TEMPLATE[..], &[][..]), ("lint", &LINT, &[])];
+        let mut cases = vec![("template", &TEMPLATE[..], &[][..]), ("lint", &[&LINT], &[])];
         if cfg!(feature = "cluster") {
             cases.extend(CHANGES.map(|verb| (verb, &CHANGE[..], &["shop"][..])));
-            cases.push(("delete", &UNINSTALL, &["shop"]));
+            cases.push(("delete", &[&UNINSTALL], &["shop"]));
         }
         for (verb, flags, more) in cases {
             // Commands of the cluster heed those that say how to reach it.
-            let flags = EVERYWHERE.iter().filter(|flag| more.is_empty() || flag.0 == "debug").chain(flags);
+            let flags = EVERYWHERE
+                .iter()
+                .filter(|flag| more.is_empty() || flag.0 == "debug")
+                .chain(flags.iter().copied().flatten());
             let words = flags.flat_map(|Harmless(name, _, takes)| match takes {
                 Value => vec![format!("--{name}"), "-x".to_owned()],
                 Optional => vec![format!("--{name}"), format!("--{name}=x")],

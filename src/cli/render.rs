@@ -36,8 +36,8 @@ pub(super) fn run(
         return Err(Failure::usage("`--output-dir` writes YAML files, `-o json` prints one List", hint));
     }
     let globs = globs(&args.print.show_only)?;
-    let iter8_version = helm::iter8_version(args.chart_version.as_deref())?;
-    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), verb, report)?;
+    let iter8_version = helm::iter8_version(args.named.chart_version.as_deref())?;
+    let name = helm::release_name(&args.named, verb, report)?;
     let mut request = settle(&args.sources, global, verb, name, world)?;
     if let Some(version) = iter8_version {
         // Below everything else: a default of the chart.

@@ -24,15 +24,12 @@ pub(super) fn run(
     // Helm takes 0 for the one before.
     let wanted = args.revision.filter(|number| *number > 0);
     let default = Goal::default();
-    let goal = Goal {
-        wait: !args.no_wait,
+    let goal = args.waiting.goal(Goal {
         timeout: args.timeout.unwrap_or(default.timeout),
-        drain: args.drain,
-        settle: args.settle,
         remove_route: args.remove_route,
         force_conflicts: args.force_conflicts,
         ..default
-    };
+    });
     if let Some(text) = args.record.description.as_ref().filter(|text| text.chars().count() > LONGEST) {
         let text = format!("`--description` has {} characters, and Helm takes at most {LONGEST}", text.chars().count());
         return Err(Failure::usage(text, "shorten it"));

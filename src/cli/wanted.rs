@@ -35,8 +35,8 @@ pub(super) fn request(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Request, Failure> {
-    let iter8_version = helm::iter8_version(args.chart_version.as_deref())?;
-    let name = helm::release_name(args.name.as_deref(), args.chart.as_deref(), verb, report)?;
+    let iter8_version = helm::iter8_version(args.named.chart_version.as_deref())?;
+    let name = helm::release_name(&args.named, verb, report)?;
     let mut request = match reuse {
         true => settle_files(&sources::files(&args.sources)?, "--values", &args.sources, global, name, world)?,
         false => settle(&args.sources, global, verb, name, world)?,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{FindingsForm, Sources};
+use super::{FindingsForm, Named, Sources};
 
 pub(in crate::cli) const DIFF_EXAMPLES: &str = "\
 Examples:
@@ -44,17 +44,8 @@ pub(in crate::cli) struct Diff {
 /// What `diff` and `apply` are about.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Change {
-    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
-    pub name: Option<String>,
-    /// The chart of `helm upgrade NAME CHART`: `release` or `iter8/release`
-    #[arg(hide = true)]
-    pub chart: Option<String>,
-    /// Version of the chart: decides the default of `iter8Version`
-    #[arg(long = "version", hide = true, value_name = "VERSION")]
-    pub chart_version: Option<String>,
-    /// Where Helm would fetch the chart; not contacted
-    #[arg(long, hide = true, value_name = "URL")]
-    pub repo: Option<String>,
+    #[command(flatten)]
+    pub named: Named,
     #[command(flatten)]
     pub sources: Sources,
     #[cfg(feature = "cluster")]

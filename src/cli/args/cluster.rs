@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Change, DiffOutput, Record};
 use crate::cli::connect;
+use crate::plan::Goal;
 
 pub(in crate::cli) const APPLY_EXAMPLES: &str = "\
 Examples:
@@ -33,15 +34,8 @@ Examples:
 pub(in crate::cli) struct Apply {
     #[command(flatten)]
     pub change: Change,
-    /// Do not wait: route by what is settled now, and say what remains
-    #[arg(long)]
-    pub no_wait: bool,
-    /// How long requests may still come to a version after the route has left it
-    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
-    pub drain: Duration,
-    /// How long a status must stay as it is where nothing proves that a version is settled
-    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
-    pub settle: Duration,
+    #[command(flatten)]
+    pub waiting: Waiting,
     /// Create the namespace of the release when it does not exist
     #[arg(long)]
     pub create_namespace: bool,
@@ -68,15 +62,8 @@ pub(in crate::cli) struct Rollback {
     pub name: String,
     /// Number of the revision to go back to [default: the newest before the last that was live]
     pub revision: Option<u64>,
-    /// Do not wait: route by what is settled now, and say what remains
-    #[arg(long)]
-    pub no_wait: bool,
-    /// How long requests may still come to a version after the route has left it
-    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
-    pub drain: Duration,
-    /// How long a status must stay as it is where nothing proves that a version is settled
-    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
-    pub settle: Duration,
+    #[command(flatten)]
+    pub waiting: Waiting,
     /// Let a live release lose its route, when the revision has none
     #[arg(long)]
     pub remove_route: bool,
@@ -95,6 +82,27 @@ pub(in crate::cli) struct Rollback {
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = DiffOutput::Text, value_name = "FORM")]
     pub output: DiffOutput,
+}
+
+/// What a run that changes a release waits for, and how long.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Waiting {
+    /// Do not wait: route by what is settled now, and say what remains
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long requests may still come to a version after the route has left it
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
+    pub drain: Duration,
+    /// How long a status must stay as it is where nothing proves that a version is settled
+    #[arg(long, default_value = "10s", value_name = "DURATION", allow_hyphen_values = true, value_parser = connect::duration)]
+    pub settle: Duration,
+}
+
+impl Waiting {
+    /// The goal with what these flags say of it.
+    pub fn goal(&self, goal: Goal) -> Goal {
+        Goal { wait: !self.no_wait, drain: self.drain, settle: self.settle, ..goal }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Sources;
+use super::{Named, Sources};
 use crate::findings;
 
 pub(in crate::cli) const RENDER_EXAMPLES: &str = "\
@@ -31,17 +31,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Render {
-    /// Release name [default: application.metadata.name, the label app.kubernetes.io/name]
-    pub name: Option<String>,
-    /// The chart of `helm template NAME CHART`: `release` or `iter8/release`
-    #[arg(hide = true)]
-    pub chart: Option<String>,
-    /// Version of the chart: decides the default of `iter8Version`
-    #[arg(long = "version", hide = true, value_name = "VERSION")]
-    pub chart_version: Option<String>,
-    /// Where Helm would fetch the chart; not contacted
-    #[arg(long, hide = true, value_name = "URL")]
-    pub repo: Option<String>,
+    #[command(flatten)]
+    pub named: Named,
     /// Put the release name into the paths below `--output-dir`
     #[arg(long, hide = true)]
     pub release_name: bool,

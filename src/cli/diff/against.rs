@@ -170,7 +170,7 @@ fn old_values(texts: Vec<Text>, args: &args::Diff, request: &Request) -> Result<
         Source { name, text: text.text }
     };
     let mut old = Request { sources: texts.into_iter().map(source).collect(), ..request.clone() };
-    if let Some(version) = helm::iter8_version(args.change.chart_version.as_deref())? {
+    if let Some(version) = helm::iter8_version(args.change.named.chart_version.as_deref())? {
         old.put_below("--version", format!("iter8Version: {version}\n"));
     }
     Ok(old)

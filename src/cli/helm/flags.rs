@@ -14,8 +14,8 @@ pub(super) enum Takes {
 }
 use Takes::{Optional, Switch, Value};
 
-/// A flag of Helm's that changes nothing about what r8 prints: r8 fetches no chart, asks no cluster, and the release chart
-/// has no hooks, tests, CRDs or dependencies and reads no capabilities.
+/// A flag of Helm's that changes nothing about what r8 prints or does: r8 fetches no chart, and the release chart has no
+/// hooks, tests, CRDs or dependencies and reads no capabilities.
 pub(super) struct Harmless(pub &'static str, pub Option<char>, pub Takes);
 
 /// A flag of Helm's whose effect r8 does not have: refused, unless its value is one of those that mean nothing.
@@ -46,28 +46,17 @@ pub(super) const EVERYWHERE: [Harmless; 14] = [
     Harmless("content-cache", None, Value),
 ];
 
-pub(super) const TEMPLATE: [Harmless; 40] = [
+/// Flags about the chart and its installation: r8 waits for versions always, the release chart has no jobs, hooks, CRDs or
+/// dependencies, and Secrets are masked.
+const CHART: [Harmless; 27] = [
     Harmless("api-versions", Some('a'), Value),
     Harmless("kube-version", None, Value),
-    Harmless("include-crds", None, Switch),
     Harmless("skip-crds", None, Switch),
-    Harmless("skip-tests", None, Switch),
     Harmless("no-hooks", None, Switch),
     Harmless("is-upgrade", None, Switch),
-    Harmless("create-namespace", None, Switch),
     Harmless("replace", None, Switch),
-    Harmless("force", None, Switch),
-    Harmless("force-replace", None, Switch),
-    Harmless("force-conflicts", None, Switch),
-    Harmless("take-ownership", None, Switch),
-    Harmless("server-side", None, Optional),
     Harmless("wait", None, Optional),
     Harmless("wait-for-jobs", None, Switch),
-    Harmless("timeout", None, Value),
-    Harmless("atomic", None, Switch),
-    Harmless("rollback-on-failure", None, Switch),
-    Harmless("description", None, Value),
-    Harmless("labels", Some('l'), Value),
     Harmless("hide-notes", None, Switch),
     Harmless("hide-secret", None, Switch),
     Harmless("render-subchart-notes", None, Switch),
@@ -89,6 +78,27 @@ pub(super) const TEMPLATE: [Harmless; 40] = [
     Harmless("post-renderer-args", None, Value),
 ];
 
+/// Flags of `helm template`; the commands that change a release heed or refuse those that are its alone.
+pub(super) const TEMPLATE: [&[Harmless]; 2] = [
+    &CHART,
+    &[
+        Harmless("include-crds", None, Switch),
+        Harmless("skip-tests", None, Switch),
+        Harmless("create-namespace", None, Switch),
+        Harmless("force", None, Switch),
+        Harmless("force-replace", None, Switch),
+        Harmless("force-conflicts", None, Switch),
+        Harmless("take-ownership", None, Switch),
+        Harmless("server-side", None, Optional),
+        Harmless("timeout", None, Value),
+        Harmless("atomic", None, Switch),
+        Harmless("rollback-on-failure", None, Switch),
+        Harmless("description", None, Value),
+        Harmless("labels", Some('l'), Value),
+    ],
+];
+
+/// Flags of `helm lint`.
 pub(super) const LINT: [Harmless; 4] = [
     Harmless("kube-version", None, Value),
     Harmless("quiet", None, Switch),
@@ -96,41 +106,11 @@ pub(super) const LINT: [Harmless; 4] = [
     Harmless("with-subcharts", None, Switch),
 ];
 
-/// Flags of `helm upgrade`, `install` and `rollback` that change nothing about what r8 does: it waits for versions always, the
-/// release chart has no jobs, hooks, CRDs or dependencies, and Secrets are masked.
-pub(super) const CHANGE: [Harmless; 29] = [
-    Harmless("install", Some('i'), Switch),
-    Harmless("devel", None, Switch),
-    Harmless("wait", None, Optional),
-    Harmless("wait-for-jobs", None, Switch),
-    Harmless("hide-secret", None, Switch),
-    Harmless("hide-notes", None, Switch),
-    Harmless("render-subchart-notes", None, Switch),
-    Harmless("no-hooks", None, Switch),
-    Harmless("disable-openapi-validation", None, Switch),
-    Harmless("skip-schema-validation", None, Switch),
-    Harmless("skip-crds", None, Switch),
-    Harmless("dependency-update", None, Switch),
-    Harmless("enable-dns", None, Switch),
-    Harmless("replace", None, Switch),
-    Harmless("verify", None, Switch),
-    Harmless("keyring", None, Value),
-    Harmless("username", None, Value),
-    Harmless("password", None, Value),
-    Harmless("pass-credentials", None, Switch),
-    Harmless("ca-file", None, Value),
-    Harmless("cert-file", None, Value),
-    Harmless("key-file", None, Value),
-    Harmless("insecure-skip-tls-verify", None, Switch),
-    Harmless("plain-http", None, Switch),
-    Harmless("post-renderer-args", None, Value),
-    Harmless("kube-version", None, Value),
-    Harmless("api-versions", Some('a'), Value),
-    Harmless("recreate-pods", None, Switch),
-    Harmless("is-upgrade", None, Switch),
-];
+/// Flags of `helm upgrade`, `install` and `rollback`.
+pub(super) const CHANGE: [&[Harmless]; 2] =
+    [&CHART, &[Harmless("install", Some('i'), Switch), Harmless("recreate-pods", None, Switch)]];
 
-/// The same for `helm uninstall`.
+/// Flags of `helm uninstall`.
 pub(super) const UNINSTALL: [Harmless; 2] = [Harmless("wait", None, Optional), Harmless("no-hooks", None, Switch)];
 
 /// The commands that change a release, r8's words and Helm's.
