@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::args::Global;
-use super::failure::{Failure, Fault};
+use super::failure::{Failure, Fault, INTERRUPTED};
 use crate::cluster::{Access, ClusterError};
 
 /// What flags and environment say of the way to the cluster; a flag wins.
@@ -77,7 +77,7 @@ pub(super) fn stop() -> watch::Receiver<bool> {
         either().await;
         sender.send_replace(true);
         either().await;
-        std::process::exit(130);
+        std::process::exit(i32::from(INTERRUPTED));
     });
     receiver
 }
@@ -92,6 +92,7 @@ pub(super) async fn unless<T>(stop: &watch::Receiver<bool>, work: impl Future<Ou
     }
 }
 
+/// The failure of a command that the cluster, or the way to it, has failed.
 pub(super) fn failure(error: &ClusterError) -> Failure {
     let message = match (error, std::error::Error::source(error)) {
         // A record's own error says which one, its source why.

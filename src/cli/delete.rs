@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::args::{self, DiffOutput, Global};
-use super::failure::Failure;
+use super::failure::{Failure, INTERRUPTED, LATE, STOPPED};
 use super::live::{self, Missed};
 use super::progress::Progress;
 use super::recorded::{self, CLOCK};
@@ -24,11 +24,6 @@ use crate::cluster::{Cluster, ClusterError, Finding, News};
 use crate::manifest::ObjectKey;
 use crate::plan::{Deletion, Owner, Release, delete, finalizers};
 use past::Past;
-
-/// Exit codes beside those of [`Failure`].
-const NOT_GONE: u8 = 4;
-const STOPPED: u8 = 6;
-const INTERRUPTED: u8 = 130;
 
 /// What is left to requests after the time for waiting is over.
 const GRACE: Duration = Duration::from_secs(60);
@@ -302,7 +297,7 @@ impl Finished {
                     live::held(key, object, self.took, &again, report);
                 }
                 self.state(report);
-                NOT_GONE
+                LATE
             }
             End::Interrupted => {
                 report.message("error", "interrupted", Some(&again));

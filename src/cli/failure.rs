@@ -9,6 +9,16 @@ use crate::spec::SpecErrors;
 use crate::templates::{self, TemplatesError};
 use crate::values::{Source, ValuesError, ValuesErrors};
 
+/// The exit code of a command whose versions are not ready in time, or whose objects are not gone in time.
+#[cfg(feature = "cluster")]
+pub(super) const LATE: u8 = 4;
+/// The exit code of a command that stopped after its first write.
+#[cfg(feature = "cluster")]
+pub(super) const STOPPED: u8 = 6;
+/// The exit code of a command that the user has stopped.
+#[cfg(feature = "cluster")]
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// A failed command.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -28,7 +38,7 @@ pub(super) enum Failure {
     Refused(Vec<Fault>),
     /// A mistake of r8's own.
     Bug(String),
-    /// Several releases, some of them invalid; everything has been reported. The worst of their exit codes.
+    /// Everything has been reported; the exit code, of several releases the worst.
     Reported(u8),
     /// The user has stopped a command that writes nothing, or has not yet.
     #[cfg(feature = "cluster")]
@@ -85,7 +95,7 @@ impl From<Fault> for Failure {
 }
 
 impl Failure {
-    /// The exit code: 2 for input, 1 for everything else, 0 for a reader that has gone.
+    /// The exit code: 2 for input, 5 for a refusal, 130 for an interruption, 0 for a reader that has gone, else 1.
     pub fn code(&self) -> u8 {
         match self {
             Failure::System(error) if reader_gone(error) => 0,
@@ -95,7 +105,7 @@ impl Failure {
             #[cfg(feature = "cluster")]
             Failure::Refused(_) => 5,
             #[cfg(feature = "cluster")]
-            Failure::Interrupted => 130,
+            Failure::Interrupted => INTERRUPTED,
             Failure::Reported(code) => *code,
             Failure::Input(_) | Failure::Values(..) | Failure::Spec(..) | Failure::Rule(..) => 2,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::failure::{Failure, Fault};
+use super::failure::{Failure, Fault, INTERRUPTED, LATE, STOPPED};
 use super::report::Report;
 use super::{connect, diff, live, records};
 use crate::cluster::records::RecordsError;
@@ -15,11 +15,6 @@ use crate::manifest::ObjectKey;
 use crate::plan::{Action, Outcome, Plan, Release, Seen, finalizers};
 use crate::readiness::Settled;
 use crate::route::{Share, shares};
-
-/// Exit codes beside those of [`Failure`].
-pub(super) const NOT_READY: u8 = 4;
-pub(super) const STOPPED: u8 = 6;
-pub(super) const INTERRUPTED: u8 = 130;
 
 /// What came of a run.
 pub(super) struct Finished {
@@ -67,13 +62,13 @@ impl Finished {
             }
             Ok(End::Outcome(Outcome::NotReady(late))) => {
                 self.not_ready(late, again, report);
-                NOT_READY
+                LATE
             }
             Ok(End::Outcome(Outcome::NotInForce)) => {
                 let why = self.seen.not_in_force.as_deref().unwrap_or("nobody has accepted it");
                 let text = format!("the route is not in force after {}: {why}", seconds(self.seen.now));
                 report.message("error", &text, Some("see that the gateway's controller runs; nothing was deleted"));
-                NOT_READY
+                LATE
             }
             Ok(End::Outcome(Outcome::NotFollowed)) => {
                 let hint = "it does not run, or watches another `iter8.tools/version`; `--routing route` writes the route by r8";
@@ -82,14 +77,14 @@ impl Finished {
                     "the Iter8 controller does not follow the routemap; nothing was deleted",
                     Some(hint),
                 );
-                NOT_READY
+                LATE
             }
             Ok(End::NotGone(standing)) => {
                 let hint = format!("`{again}` goes on from here");
                 for (key, object) in standing {
                     live::held(key, object, self.took, &hint, report);
                 }
-                NOT_READY
+                LATE
             }
             Ok(End::Interrupted) => {
                 let hint = format!("`{again}` goes on from here");

@@ -9,7 +9,7 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::args::{self, DiffOutput, Global};
-use super::failure::Failure;
+use super::failure::{Failure, INTERRUPTED, LATE};
 use super::live::{self, Missed};
 use super::progress::Progress;
 use super::report::Report;
@@ -21,10 +21,6 @@ use crate::plan::{Found, Release, Status, VersionStatus, Writer, status};
 use crate::readiness::Settled;
 use crate::record::Revision;
 use shown::{Printer, document, heading, now, reason, revision, table};
-
-/// Exit codes beside those of [`Failure`].
-const NOT_READY: u8 = 4;
-const INTERRUPTED: u8 = 130;
 
 /// How long looking once may take, and waiting.
 const LOOK: Duration = Duration::from_secs(60);
@@ -123,7 +119,7 @@ pub(super) fn run(
         End::Done => 0,
         End::NotReady(late) => {
             not_ready(&status(&found), late, took, report);
-            NOT_READY
+            LATE
         }
         End::Interrupted => {
             report.message("error", "interrupted", None);
@@ -201,14 +197,7 @@ async fn causes(cluster: &Cluster<'_>, found: &Found, status: &Status, late: &[u
         let mut causes = Vec::new();
         for key in &status.versions[*index].objects {
             let object = found.tracks.get(key).and_then(|track| track.object());
-            let labels = object.and_then(|object| object["spec"]["selector"]["matchLabels"].as_object());
-            let pairs: Vec<String> = labels
-                .into_iter()
-                .flatten()
-                .map(|(label, value)| format!("{label}={}", value.as_str().unwrap_or_default()))
-                .collect();
-            let selector = (key.kind == "Deployment" && !pairs.is_empty()).then(|| pairs.join(","));
-            causes.extend(cluster.causes(key, selector.as_deref()).await);
+            causes.extend(cluster.causes(key, object).await);
         }
         all.push((*index, causes));
     }

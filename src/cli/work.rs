@@ -1,12 +1,11 @@
 //! A run that changes a release: looked at, locked, carried out, recorded; what `apply` and `rollback` share.
 
 use futures_util::future::{Either, select};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::aim::{Aim, Unknown};
 use super::args::{self, Global};
-use super::failure::{Failure, Fault};
+use super::failure::{Failure, Fault, INTERRUPTED};
 use super::outcome::Finished;
 use super::prepare;
 use super::progress::Progress;
@@ -207,7 +206,7 @@ pub(super) fn carry_out(
         Err(Early::Interrupted) => {
             let hint = format!("`{}` begins anew", order.again);
             report.message("error", "interrupted before anything was written", Some(&hint));
-            Ended::Before(Failure::Reported(super::outcome::INTERRUPTED), None)
+            Ended::Before(Failure::Reported(INTERRUPTED), None)
         }
         Err(Early::Refused(found)) => {
             let (sight, plan) = *found;
@@ -248,12 +247,7 @@ async fn causes(cluster: &Cluster<'_>, plan: &Plan, run: &Run<'_>, late: &[usize
     for index in late {
         let mut found = Vec::new();
         for key in &plan.members[*index].objects {
-            let labels = run.object(key).map(|object| &object["spec"]["selector"]["matchLabels"]);
-            let labels = labels.and_then(Value::as_object).into_iter().flatten();
-            let pairs: Vec<String> =
-                labels.map(|(label, value)| format!("{label}={}", value.as_str().unwrap_or_default())).collect();
-            let selector = (key.kind == "Deployment" && !pairs.is_empty()).then(|| pairs.join(","));
-            found.extend(cluster.causes(key, selector.as_deref()).await);
+            found.extend(cluster.causes(key, run.object(key)).await);
         }
         all.push((*index, found));
     }

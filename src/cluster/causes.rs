@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
 use kube::api::ListParams;
+use serde_json::Value;
 
 use super::Cluster;
 use super::observe::CHILD;
@@ -21,14 +22,17 @@ pub struct Cause {
 }
 
 impl Cluster<'_> {
-    /// The reasons that pods and events give for an object's state; none where nothing may be read. `selector` picks the
-    /// pods of a Deployment.
-    pub async fn causes(&self, key: &ObjectKey, selector: Option<&str>) -> Vec<Cause> {
-        let selector = match (key.kind.as_str(), selector) {
-            ("InferenceService", _) => format!("{CHILD}={}", key.name),
-            (_, Some(selector)) => selector.to_owned(),
-            _ => return Vec::new(),
+    /// The reasons that pods and events give for an object's state; none where nothing may be read. The pods of a Deployment
+    /// are those that the object itself selects.
+    pub async fn causes(&self, key: &ObjectKey, object: Option<&Value>) -> Vec<Cause> {
+        let selector = match key.kind.as_str() {
+            "InferenceService" => format!("{CHILD}={}", key.name),
+            "Deployment" => selector(object),
+            _ => String::new(),
         };
+        if selector.is_empty() {
+            return Vec::new();
+        }
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = ListParams::default().labels(&selector);
         // What helps to explain a failure must not be one itself.
@@ -62,6 +66,14 @@ impl Cluster<'_> {
         }
         causes
     }
+}
+
+/// The labels that a Deployment selects its pods by; nothing where it is not there.
+fn selector(object: Option<&Value>) -> String {
+    let labels = object.and_then(|object| object["spec"]["selector"]["matchLabels"].as_object());
+    let pairs = labels.into_iter().flatten();
+    let pairs = pairs.map(|(label, value)| format!("{label}={}", value.as_str().unwrap_or_default()));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// That more could be told with another right.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::findings::{in_line, visible};
 use crate::manifest::ObjectKey;
 use crate::plan::{Found, Release, RouteStatus, Status, VersionStatus, Writer};
 use crate::readiness::{Health, Settled};
-use crate::record::Revision;
+use crate::record::{Revision, Time};
 
 /// The columns of the table.
 const HEAD: [&str; 7] = ["VERSION", "WEIGHT", "SHARE", "SERVING", "SETTLED", "AGE", "MODEL"];
@@ -73,7 +73,7 @@ fn cells(version: &VersionStatus, now: i64) -> [String; 7] {
         (None, Settled::Unproven) => "unproven".to_owned(),
         (None, Settled::No) => format!("no: {}", reason(health)),
     };
-    let age = version.created.as_deref().and_then(seconds).map(|created| age(now - created));
+    let age = version.created.as_deref().and_then(Time::parse).map(|created| age(now - created.unix()));
     [
         version.name.clone(),
         or_none(version.weight.map(|weight| weight.to_string())),
@@ -215,19 +215,7 @@ pub(super) fn document(status: &Status, found: &Found, release: &Release, last: 
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Seconds since 1970 of a time as the API server writes it: `2024-01-02T03:04:05Z`.
-fn seconds(time: &str) -> Option<i64> {
-    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    // Days from March on, so that a leap day is the last of its year.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 719_469;
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+    Time::from(SystemTime::now()).unix()
 }
 
 /// An age as kubectl writes it: the larger the coarser.
@@ -252,14 +240,6 @@ fn age(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_of_the_api_server_are_seconds_since_1970() {
-        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(seconds("2000-02-29T12:00:01Z"), Some(951_825_601));
-        assert_eq!(seconds("2024-01-02T03:04:05Z"), Some(1_704_164_645));
-        assert_eq!(seconds("soon"), None);
-    }
 
     #[test]
     fn ages_are_written_as_kubectl_writes_them() {
