@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-#[allow(dead_code, missing_docs)]
 #[path = "src/templates/table.rs"]
 mod table;
 

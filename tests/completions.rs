@@ -5,6 +5,7 @@ mod here;
 mod pty;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -89,7 +90,7 @@ fn press_tab(session: &mut Session) {
         let words: Vec<&str> = typed.split(' ').collect();
         let before = words[..words.len() - 1].iter().map(|word| format!("[{word}]")).collect::<String>();
         // To the begin of the line, the words that print it, and to its end.
-        session.type_keys(&format!("{typed}\t\u{1}printf '[%s]' \u{5}\r"));
+        session.write_all(format!("{typed}\t\u{1}printf '[%s]' \u{5}\r").as_bytes()).unwrap();
         let shown = session.until(&format!("{before}["));
         let completed = session.until("]");
         assert_eq!(completed, format!("{whole}]"), "{typed}: {shown}");
@@ -106,9 +107,9 @@ fn bash_completes_words_files_and_values() {
     command.args(["--norc", "--noprofile", "-i"]).env("PS1", "ready ");
     let mut session = Session::start(&mut command, 200);
     session.until("ready ");
-    session.type_keys("source <(r8 completions bash)\r");
+    session.write_all(b"source <(r8 completions bash)\r").unwrap();
     press_tab(&mut session);
-    session.type_keys("exit 0\r");
+    session.write_all(b"exit 0\r").unwrap();
     assert_eq!(session.end().0, Some(0));
 }
 
@@ -122,9 +123,9 @@ fn zsh_completes_words_files_and_values() {
     command.args(["-f", "-i"]).env("PS1", "ready ");
     let mut session = Session::start(&mut command, 200);
     session.until("ready ");
-    session.type_keys("bindkey -e; autoload -U compinit; compinit -u -D; source <(r8 completions zsh)\r");
+    session.write_all(b"bindkey -e; autoload -U compinit; compinit -u -D; source <(r8 completions zsh)\r").unwrap();
     press_tab(&mut session);
-    session.type_keys("exit 0\r");
+    session.write_all(b"exit 0\r").unwrap();
     assert_eq!(session.end().0, Some(0));
 }
 

@@ -1,7 +1,7 @@
 //! What holds of every form, whatever was found.
 
 #[path = "outputs/readers.rs"]
-#[allow(dead_code, reason = "the cases use the rest")]
+#[expect(dead_code, reason = "the cases use the rest")]
 mod readers;
 
 use std::collections::BTreeSet;

@@ -5,6 +5,7 @@ mod here;
 mod pty;
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -206,7 +207,7 @@ fn ctrl_c_in_the_pager_is_the_pagers() {
     command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_r8")]).args(LONG).env("TERM", "xterm").env("PAGER", &pager);
     let mut session = Session::start(&mut command, 80);
     session.until("begun\n");
-    session.type_keys("\u{3}");
+    session.write_all(b"\x03").unwrap();
     session.until("heard\n");
     assert_eq!(session.end(), (Some(0), String::new()));
 }
@@ -231,7 +232,7 @@ fn less_shows_what_fits_at_once_and_waits_for_what_does_not() {
     assert_eq!(code, Some(0));
     let mut session = Session::start(&mut r8(&LONG, &[]), 200);
     session.until("kind: ServiceEntry");
-    session.type_keys("q");
+    session.write_all(b"q").unwrap();
     let (code, shown) = session.end();
     assert!(!shown.contains("kind: VirtualService"), "{shown:?}");
     assert_eq!(code, Some(0));

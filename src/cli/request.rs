@@ -20,7 +20,7 @@ const MAX_ENTRIES: usize = 10_000;
 pub(super) struct World<'a> {
     pub stdin: &'a mut dyn Read,
     /// Where results go, for a command that has one after the other.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster go on for long"))]
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only commands of the cluster go on for long"))]
     pub out: &'a mut dyn Write,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Whether the command asks a cluster, so that it needs more of the kubeconfig than the namespace.
@@ -28,12 +28,12 @@ pub(super) struct World<'a> {
     /// Whether results are coloured.
     pub color: bool,
     /// Whether lines on stderr can be taken back.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only commands of the cluster take long"))]
     pub live: bool,
     /// How many characters a line of results may have; none where they do not go to a terminal.
     pub columns: Option<usize>,
     /// The same of messages.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only commands of the cluster take long"))]
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only commands of the cluster take long"))]
     pub line: Option<usize>,
 }
 

@@ -1,9 +1,27 @@
-//! Whether the keys of a table fit each other and the values that the table gives them.
+//! The keys of a table: whether they fit each other and the values that the table gives them.
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::table::{Form, KeyRule};
+
+impl KeyRule {
+    /// A key whose value is not judged.
+    pub(super) fn anything(doc: String) -> KeyRule {
+        KeyRule {
+            form: Form::Any,
+            doc,
+            default: None,
+            example: None,
+            pattern: None,
+            required: false,
+            required_unless: None,
+            inherit: false,
+            dead: None,
+            extra: Vec::new(),
+        }
+    }
+}
 
 /// Says what is wrong with a key of a table.
 pub(super) fn wrong(keys: &IndexMap<String, KeyRule>, key: &str, rule: &KeyRule) -> Option<String> {

@@ -160,24 +160,6 @@ pub struct KeyRule {
     pub extra: Vec<String>,
 }
 
-impl KeyRule {
-    /// A key whose value is not judged.
-    pub(super) fn anything(doc: String) -> KeyRule {
-        KeyRule {
-            form: Form::Any,
-            doc,
-            default: None,
-            example: None,
-            pattern: None,
-            required: false,
-            required_unless: None,
-            inherit: false,
-            dead: None,
-            extra: Vec::new(),
-        }
-    }
-}
-
 /// The forms that a value can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,7 +1,7 @@
 //! A terminal of the test's own, to run programs on.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -74,12 +74,6 @@ impl Session {
         }
     }
 
-    /// Types.
-    #[allow(dead_code, reason = "tests of the cluster type nothing")]
-    pub fn type_keys(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-    }
-
     /// Waits for the end; gives the exit code, none after a signal, and what has been written since.
     #[track_caller]
     pub fn end(mut self) -> (Option<i32>, String) {
@@ -96,6 +90,17 @@ impl Session {
         }
         let code = self.child.wait().unwrap().code();
         (code, String::from_utf8(std::mem::take(&mut self.seen)).unwrap())
+    }
+}
+
+/// What is written is typed.
+impl Write for Session {
+    fn write(&mut self, keys: &[u8]) -> io::Result<usize> {
+        self.keys.write(keys)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.keys.flush()
     }
 }
 
