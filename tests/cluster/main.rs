@@ -6,6 +6,7 @@ mod credentials;
 mod delete;
 mod diff;
 mod explain;
+mod given;
 mod ground;
 mod harness;
 mod iter8;

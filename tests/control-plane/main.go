@@ -52,8 +52,9 @@
 // told on standard error with exit code 1.
 //
 // A plain "go build" is right: the version is set in code (see version.go). The module also
-// names kubectl as a tool: "go build -o DIR k8s.io/kubernetes/cmd/kubectl". Only its command
-// "version" needs more, -ldflags "-X k8s.io/component-base/version.gitVersion=v1.36.3".
+// names kubectl, kube-apiserver and etcd as tools: "go build -o DIR
+// k8s.io/kubernetes/cmd/kubectl". Only kubectl's command "version" needs more, -ldflags
+// "-X k8s.io/component-base/version.gitVersion=v1.36.3".
 package main
 
 import (

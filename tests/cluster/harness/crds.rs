@@ -1,6 +1,6 @@
 //! The CustomResourceDefinitions that the tests need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -18,8 +18,8 @@ pub(super) fn folder() -> PathBuf {
     if shared.is_dir() { shared } else { root.join("testdata/crds") }
 }
 
-/// Waits for the server, creates the CRDs that are not there, and waits until all are served; one that is there stays
-/// as it is.
+/// Waits for the server, creates the CRDs that are not there, and waits until all their kinds are served; one that is there
+/// stays as it is, and may serve fewer versions: that is for the tests to find.
 pub(super) async fn install(client: Client) -> Result<(), String> {
     eventually("the server is ready", async || {
         let request = Request::new("/readyz").list(&ListParams::default()).expect("it is a request");
@@ -28,18 +28,25 @@ pub(super) async fn install(client: Client) -> Result<(), String> {
     .await;
     let api = Api::<CustomResourceDefinition>::all(client.clone());
     let definitions = read(&folder())?;
+    let mut made: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for definition in &definitions {
         match api.create(&PostParams::default(), definition).await {
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(kube::Error::Api(status)) if status.is_already_exists() => continue,
             Err(error) => return Err(format!("CustomResourceDefinition {}: {error}", definition.name_any())),
             Ok(_) => {}
         }
+        let spec = &definition.spec;
+        for version in spec.versions.iter().filter(|version| version.served) {
+            made.entry(format!("{}/{}", spec.group, version.name)).or_default().insert(&spec.names.kind);
+        }
     }
-    // One that the cluster had before may serve fewer versions: that is for the tests to find.
-    let groups: BTreeSet<&str> = definitions.iter().map(|definition| definition.spec.group.as_str()).collect();
-    eventually("the groups of the CRDs are served", async || {
-        let served = client.list_api_groups().await.ok()?;
-        groups.iter().all(|group| served.groups.iter().any(|item| item.name == **group)).then_some(())
+    // A group is listed before all its kinds are.
+    eventually("the kinds of the CRDs are served", async || {
+        for (api_version, kinds) in &made {
+            let served = client.list_api_group_resources(api_version).await.ok()?.resources;
+            kinds.iter().all(|kind| served.iter().any(|resource| resource.kind == **kind)).then_some(())?;
+        }
+        Some(())
     })
     .await;
     Ok(())

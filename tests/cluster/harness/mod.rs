@@ -122,6 +122,15 @@ pub fn cluster_with_controllers() -> Option<&'static Cluster> {
     Some(cluster)
 }
 
+/// A control plane of the test's own, without CRDs: it stands for a cluster that somebody has.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn cluster_of_somebody() -> Cluster {
+    start::control_plane(&[]).unwrap_or_else(|why| panic!("{why}"))
+}
+
 impl Cluster {
     /// A kubeconfig whose current context may do everything.
     pub fn kubeconfig(&self) -> &Path {

@@ -1,5 +1,6 @@
 //! Finds or starts the cluster.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -19,14 +20,16 @@ pub(super) fn start() -> Result<Cluster, Absence> {
     if !go.is_ok_and(|status| status.success()) {
         return Err(Absence::NoMeans);
     }
-    control_plane().map_err(Absence::Failed)
+    let crds = crds::folder();
+    control_plane(&["--webhook".as_ref(), "--crds".as_ref(), crds.as_os_str()]).map_err(Absence::Failed)
 }
 
-fn control_plane() -> Result<Cluster, String> {
+/// A control plane of the test program's own.
+pub(super) fn control_plane(more: &[&OsStr]) -> Result<Cluster, String> {
     eprintln!("building tests/control-plane: minutes on first use, seconds later");
     let mut child = Command::new(build("control-plane", ".", "control-plane"))
-        .args(["--until-eof", "--webhook", "--crds"])
-        .arg(crds::folder())
+        .arg("--until-eof")
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
