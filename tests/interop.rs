@@ -1,6 +1,8 @@
 //! r8 beside the real programs: Helm's values, Go's template engine as the Iter8 controller uses it, the YAML readers of
 //! kubectl and of YAML 1.2, Go's regular expressions, a real kube-apiserver with the published CRDs.
 
+#[path = "parts/control_plane.rs"]
+mod control_plane;
 #[path = "interop/expressions.rs"]
 mod expressions;
 #[path = "parts/files.rs"]

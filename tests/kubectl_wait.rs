@@ -4,6 +4,8 @@
 
 #[path = "parts/build.rs"]
 mod build;
+#[path = "parts/control_plane.rs"]
+mod control_plane;
 #[path = "parts/shared.rs"]
 mod shared;
 #[path = "parts/skipped.rs"]
@@ -11,7 +13,6 @@ mod skipped;
 #[path = "parts/wanted.rs"]
 mod wanted;
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -28,21 +29,12 @@ struct Cluster {
 impl Cluster {
     fn start(crds: &Path) -> Cluster {
         let kubectl = build::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
-        let mut server = Command::new(build::build("control-plane", ".", "control-plane"))
-            .arg("--until-eof")
-            .arg("--crds")
-            .arg(crds)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is");
+        let program = build::build("control-plane", ".", "control-plane");
+        let (server, kubeconfig) = control_plane::start(&program, &["--crds".as_ref(), crds.as_os_str()]).unwrap();
         let folders = [kubectl.parent().unwrap(), Path::new(env!("CARGO_BIN_EXE_r8")).parent().unwrap()];
         let system = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(folders.into_iter().map(PathBuf::from).chain(std::env::split_paths(&system)));
-        Cluster { server, kubeconfig: kubeconfig.to_owned(), path: path.unwrap().into_string().unwrap() }
+        Cluster { server, kubeconfig, path: path.unwrap().into_string().unwrap() }
     }
 
     fn command(&self, program: &str) -> Command {

@@ -1,6 +1,8 @@
 //! Every environment and strategy × 1 to 4 versions × every subset of ready versions × weights with zeros: the route gives
 //! the shares of the reference below, which is written here apart from the code.
 
+#[path = "parts/control_plane.rs"]
+mod control_plane;
 #[path = "routes/gates.rs"]
 mod gates;
 mod istio;

@@ -11,6 +11,11 @@ use super::args::Global;
 use super::failure::{Failure, Fault, INTERRUPTED};
 use crate::cluster::{Access, ClusterError};
 
+/// How long a look at the cluster may take where no flag says it.
+pub(super) const LOOK: Duration = Duration::from_secs(60);
+/// Ten years: long enough for whoever waits until something ends it.
+pub(super) const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// What flags and environment say of the way to the cluster; a flag wins.
 pub(super) fn access(global: &Global, variable: &dyn Fn(&str) -> Option<String>) -> Access {
     let args = &global.access;
@@ -119,9 +124,6 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Ten years.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
 /// Reads a duration as Go and Helm write it: `5m0s`, `1h`, `500ms`, `1.5s`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write it as in `5m0s`");
@@ -150,7 +152,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         rest = after;
     }
     // Whatever is longer never ends; no clock has to count so far.
-    Duration::try_from_secs_f64(total.min(LONGEST.as_secs_f64())).map_err(|_| wrong())
+    Duration::try_from_secs_f64(total.min(EVER.as_secs_f64())).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["1000000h", "99999999999999999999h", "5000000000000000000s1h"] {
-            assert_eq!(duration(text), Ok(LONGEST), "{text}");
+            assert_eq!(duration(text), Ok(EVER), "{text}");
         }
         for text in ["", "5", "s", "5x", "-1s", "1..2s", "1e999s"] {
             assert!(duration(text).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! What `status` and `delete` share: a release named by words alone, and the one that is not there.
+//! What commands share that find a release by its name alone: which one is meant, that it is not there, what is held.
 
 use std::time::Duration;
 

@@ -115,7 +115,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Runs one command and gives its exit code: 0 done, 1 failed, 2 invalid input.
+/// Runs one command and gives its exit code, one of those that `r8 man` explains.
 ///
 /// Results go to `stdout`, and only when the whole result is good; everything else goes to `stderr`.
 pub fn run(
@@ -249,7 +249,8 @@ fn is_to_be_read(command: &Command) -> bool {
     }
 }
 
-/// Whether a stream is coloured: the flag, `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR`, `HELM_COLOR`, else on a terminal that can.
+/// Whether a stream is coloured: the flag, `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR`, `HELM_COLOR`, else on a terminal that
+/// can.
 fn colored(flag: Option<Color>, variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
     let is_set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let wanted = flag.filter(|color| *color != Color::Auto).or_else(|| match variable("HELM_COLOR").as_deref() {

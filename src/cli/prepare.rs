@@ -1,4 +1,4 @@
-//! The way that `diff` and `apply` share: from values to a plan for one cluster.
+//! The way that `diff`, `apply` and `rollback` share: from what a release is to be to a plan for one cluster.
 
 use super::args::Writer;
 use super::failure::{Failure, Fault};

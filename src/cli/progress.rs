@@ -1,4 +1,5 @@
-//! What an apply tells while it runs: one line per event; on a terminal also a live line per version that is waited for.
+//! What a command tells while it talks to a cluster: one line per event; on a terminal also a live line per version that is
+//! waited for.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The records of an apply: what the release's history says before it, and the revision that it makes.
+//! The records of a run: what the release's history says before it, and the revision that it makes or ends.
 
 use std::rc::Rc;
 use std::time::SystemTime;

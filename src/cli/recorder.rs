@@ -22,8 +22,8 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for one form. Paths are relative to the working directory `folder`; where a CI system names the folder of the
-    /// repository, and `folder` lies in it, to that: this is how the system reads them.
+    /// A recorder for one form. Paths are relative to the working directory `folder`; where a CI system names the folder of
+    /// the repository, and `folder` lies in it, to that: this is how the system reads them.
     pub fn new(form: Form, folder: PathBuf, variable: &dyn Fn(&str) -> Option<String>) -> Recorder {
         let roots = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().filter_map(variable).map(PathBuf::from);
         let base = roots.filter(|root| root.is_absolute()).find(|root| folder.starts_with(root));

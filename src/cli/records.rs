@@ -1,7 +1,5 @@
 //! What the commands on release records share: the way to the records, failures, Helm's tables.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::args::{Global, RecordOutput};
@@ -17,9 +15,6 @@ use crate::findings::in_line;
 use crate::manifest::yaml;
 use crate::plan::Release;
 use crate::record::RecordError;
-
-/// How long reading may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What was read, and what is wrong with records that cannot be.
 pub(super) struct Read<T> {
@@ -39,7 +34,7 @@ pub(super) fn read<T>(
     let read = {
         let progress = Progress::new(report, false);
         let say = |news: News<'_>| progress.tell(&news);
-        let read = connect::within(LIMIT, async |deadline, stop| {
+        let read = connect::within(connect::LOOK, async |deadline, stop| {
             let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
             Ok::<_, ClusterError>(requests(cluster.records(driver)).await)
         });

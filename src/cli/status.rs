@@ -9,24 +9,19 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::args::{self, DiffOutput, Global};
+use super::connect::{self, EVER, LOOK};
 use super::failure::{Failure, INTERRUPTED, LATE};
 use super::live::{self, Missed};
 use super::progress::Progress;
 use super::report::Report;
 use super::request::World;
-use super::{Done, connect, records, secret};
+use super::{Done, records, secret};
 use crate::cluster::records::{Records, RecordsError};
 use crate::cluster::{Cause, Cluster, News, Watch};
-use crate::plan::{Found, Release, Status, VersionStatus, Writer, status};
+use crate::plan::{Found, Goal, Release, Status, VersionStatus, Writer, status};
 use crate::readiness::Settled;
 use crate::record::Revision;
 use shown::{Printer, document, heading, now, reason, revision, table};
-
-/// How long looking once may take, and waiting.
-const LOOK: Duration = Duration::from_secs(60);
-const WAIT: Duration = Duration::from_secs(600);
-/// Long enough for whoever watches until it is interrupted.
-const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How looking ended.
 enum End {
@@ -52,7 +47,7 @@ pub(super) fn run(
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
     let limit = match (args.wait, args.watch) {
-        (true, _) => args.timeout.unwrap_or(WAIT),
+        (true, _) => args.timeout.unwrap_or(Goal::default().timeout),
         (false, true) => EVER,
         (false, false) => args.timeout.unwrap_or(LOOK),
     };

@@ -1,8 +1,5 @@
 //! `--target`: what a release uses that its target lacks or ignores.
 
-#[cfg(feature = "cluster")]
-use std::time::Duration;
-
 use super::args::Global;
 #[cfg(feature = "cluster")]
 use super::connect;
@@ -23,9 +20,6 @@ use crate::values;
 
 /// What `--target` takes for the cluster of the kubeconfig.
 pub(super) const CLUSTER: &str = "cluster";
-/// How long the cluster may take to answer.
-#[cfg(feature = "cluster")]
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// A target, with the table that it is judged by.
 pub(super) struct Aimed {
@@ -121,7 +115,7 @@ fn live(
     let found = {
         let progress = Progress::new(report, false);
         let say = |news: News<'_>| progress.tell(&news);
-        connect::within(LONGEST, async |deadline, stop| {
+        connect::within(connect::LOOK, async |deadline, stop| {
             let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
             cluster.capabilities(manifests).await
         })?

@@ -49,8 +49,8 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     ///
-    /// [`ClusterError::Context`] for a context that is not there, [`ClusterError::Access`] without a usable kubeconfig outside a cluster, [`ClusterError::Credentials`] for certificates or
-    /// keys that cannot be read.
+    /// [`ClusterError::Context`] for a context that is not there, [`ClusterError::Access`] without a usable kubeconfig
+    /// outside a cluster, [`ClusterError::Credentials`] for certificates or keys that cannot be read.
     pub async fn connect(
         access: &Access,
         say: &'a dyn Fn(News<'_>),

@@ -41,9 +41,9 @@ pub(super) struct Late(pub Duration);
 impl Cluster<'_> {
     /// Sends a request until it is answered, or the time of the command is over; `doing` says what it is for.
     ///
-    /// 429, 503 and 504 are no answers, nor the first few 500s, nor is a connection that is cut; before the server has answered anything, a
-    /// connection that cannot be made is one. Repeats blindly: a write whose answer may be lost is sent by
-    /// [`Cluster::once`] and looked for by reading.
+    /// 429, 503 and 504 are no answers, nor the first few 500s, nor is a connection that is cut; before the server has
+    /// answered anything, a connection that cannot be made is one. Repeats blindly: a write whose answer may be lost is
+    /// sent by [`Cluster::once`] and looked for by reading.
     pub(super) async fn call<T, F>(&self, doing: &str, mut request: impl FnMut() -> F) -> kube::Result<T>
     where
         F: Future<Output = kube::Result<T>>,

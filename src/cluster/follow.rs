@@ -1,4 +1,6 @@
-//! What happens to objects while an apply runs, as the API server tells it.
+//! What happens to objects, as the API server tells it.
+
+use std::time::Duration;
 
 use futures_util::stream::{BoxStream, SelectAll, StreamExt};
 use kube::core::{DynamicObject, Status};
@@ -14,6 +16,9 @@ use crate::manifest::ObjectKey;
 
 /// How long one watch lasts before it is asked for anew; shorter than the longest silence of a connection.
 const WATCH_SECONDS: u32 = 50;
+
+/// How often objects are read that may not be watched.
+pub(super) const POLL: Duration = Duration::from_secs(2);
 
 /// One thing that was seen.
 #[derive(Debug)]
@@ -91,6 +96,11 @@ pub(super) fn typed(served: &Served) -> impl Fn(&DynamicObject) -> Value + Send 
         object["kind"] = resource.kind.as_str().into();
         object
     }
+}
+
+/// The number of an object's version; 0 where it is none.
+pub(super) fn version(object: &Value) -> u64 {
+    object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// What the server says.

@@ -1,4 +1,4 @@
-//! What belongs to a release in the cluster without being wanted: what names it, and the routes that its routemaps make.
+//! What belongs to a release in the cluster: what names it as its owner, and the routes that its routemaps make.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,6 @@ pub(super) const KINDS: [(&str, &str); 8] = [
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),
     ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"),
 ];
-/// Those of them that are routes.
-const ROUTES: [&str; 2] = ["VirtualService", "HTTPRoute"];
 
 impl Cluster<'_> {
     /// Objects that name the release as their owner; and the kinds that may not be listed.
@@ -48,9 +46,7 @@ impl Cluster<'_> {
                         match release.owner(&serde_json::json!({"metadata": metadata})) {
                             Owner::Release => inventory.keys.push((key, metadata)),
                             Owner::Other(other) => drop(inventory.releases.insert(other)),
-                            Owner::Nobody if ROUTES.contains(&key.kind.as_str()) => {
-                                inventory.unmarked.push((key, metadata));
-                            }
+                            Owner::Nobody if is_route(&key) => inventory.unmarked.push((key, metadata)),
                             Owner::Nobody => {}
                         }
                     }
@@ -162,8 +158,14 @@ impl Cluster<'_> {
     /// The objects of one kind that some release of Helm's or r8's manages, with their metadata. Of routes all: those
     /// that the Iter8 controller makes have no label.
     async fn managed(&self, served: &Served, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, Listing> {
+        let key = |name: String| ObjectKey {
+            group: served.resource.group.clone(),
+            kind: served.resource.kind.clone(),
+            namespace: namespace.to_owned(),
+            name,
+        };
         let all = ListParams::default();
-        let routes = ROUTES.contains(&served.resource.kind.as_str());
+        let routes = is_route(&key(String::new()));
         let params = if routes { all } else { all.labels("app.kubernetes.io/managed-by=Helm") };
         let (api, doing) = (self.api(served, namespace), format!("list {} in {namespace}", served.resource.plural));
         let list = match self.call(&doing, || api.list_metadata(&params)).await {
@@ -177,13 +179,7 @@ impl Cluster<'_> {
             }
         };
         let items = list.items.into_iter().map(|item: PartialObjectMeta<DynamicObject>| {
-            let key = ObjectKey {
-                group: served.resource.group.clone(),
-                kind: served.resource.kind.clone(),
-                namespace: namespace.to_owned(),
-                name: item.metadata.name.clone().unwrap_or_default(),
-            };
-            (key, serde_json::json!(item.metadata))
+            (key(item.metadata.name.clone().unwrap_or_default()), serde_json::json!(item.metadata))
         });
         Ok(items.collect())
     }

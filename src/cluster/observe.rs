@@ -19,7 +19,7 @@ use crate::plan::{Conflict, Mode, Observation, Observed, Release, resources};
 use crate::readiness::child;
 
 /// Managers of other tools' client-side writes whose fields become r8's when it takes an object over (`spec/helm.md` 6.4).
-pub(super) const OWN: [&str; 2] = [FIELD_MANAGER, "kubectl-client-side-apply"];
+pub(super) const TAKEN_OVER: [&str; 2] = [FIELD_MANAGER, "kubectl-client-side-apply"];
 
 /// What was seen of a release: its objects in the versions that the cluster serves, beside what the cluster has.
 pub struct Sight {
@@ -292,7 +292,8 @@ pub(super) fn conflicts(status: &Status) -> Vec<Conflict> {
         let manager = cause.message.split('"').nth(1).unwrap_or(&cause.message).to_owned();
         Conflict { manager, field: cause.field.clone() }
     });
-    let mut conflicts: Vec<Conflict> = conflicts.filter(|conflict| !OWN.contains(&conflict.manager.as_str())).collect();
+    let mut conflicts: Vec<Conflict> =
+        conflicts.filter(|conflict| !TAKEN_OVER.contains(&conflict.manager.as_str())).collect();
     conflicts.sort();
     conflicts
 }

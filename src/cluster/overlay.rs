@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::FIELD_MANAGER;
-use super::observe::OWN;
+use super::observe::TAKEN_OVER;
 
 /// The live object with the wanted fields over it: what can be said without the right to `patch`.
 ///
@@ -48,7 +48,7 @@ pub(super) fn keep_defaults(object: &mut Value, whole: &Value, fresh: &Value) {
 pub(super) fn is_handed_over(entry: &Value) -> bool {
     entry["operation"] == "Update"
         && entry["subresource"].as_str().unwrap_or_default().is_empty()
-        && entry["manager"].as_str().is_some_and(|manager| OWN.contains(&manager))
+        && entry["manager"].as_str().is_some_and(|manager| TAKEN_OVER.contains(&manager))
 }
 
 /// The fields of everybody but these entries and r8's own.

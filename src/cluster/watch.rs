@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::follow::{Follow, Sighting};
+use super::follow::{Follow, POLL, Sighting, version};
 use super::inventory::is_routemap_of;
 use super::observe::CHILD;
 use super::run::key_of;
@@ -18,8 +18,6 @@ use crate::manifest::ObjectKey;
 use crate::plan::{Found, Owner, Release};
 use crate::readiness::child;
 
-/// How often everything is read where something may not be watched.
-const POLL: Duration = Duration::from_secs(2);
 /// How often everything is read in any case: a new route or another namespace is not among what is followed.
 const REFRESH: Duration = Duration::from_secs(30);
 
@@ -176,9 +174,4 @@ fn parent(key: &ObjectKey, object: &Value) -> Option<ObjectKey> {
         namespace: key.namespace.clone(),
         name: name.to_owned(),
     })
-}
-
-/// The number of an object's version; 0 where it is none.
-fn version(object: &Value) -> u64 {
-    object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

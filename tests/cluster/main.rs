@@ -2,6 +2,8 @@
 
 mod apply;
 mod connect;
+#[path = "../parts/control_plane.rs"]
+mod control_plane;
 mod credentials;
 mod delete;
 mod diff;

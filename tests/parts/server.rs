@@ -1,13 +1,13 @@
 //! A real API server with the published CRDs.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use super::parts;
+use super::{control_plane, parts};
 
 /// A real API server with the published CRDs, and kubectl.
 pub struct Server {
@@ -20,18 +20,9 @@ impl Server {
     /// Starts the server with the CRDs of a folder.
     pub fn start(crds: &Path) -> Server {
         let kubectl = parts::build("control-plane", "k8s.io/kubernetes/cmd/kubectl", "kubectl");
-        let mut child = Command::new(parts::build("control-plane", ".", "control-plane"))
-            .arg("--until-eof")
-            .arg("--crds")
-            .arg(crds)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").expect("the control plane says where it is");
-        Server { child, kubectl, kubeconfig: kubeconfig.to_owned() }
+        let program = parts::build("control-plane", ".", "control-plane");
+        let (child, kubeconfig) = control_plane::start(&program, &["--crds".as_ref(), crds.as_os_str()]).unwrap();
+        Server { child, kubectl, kubeconfig }
     }
 
     /// Refuses nothing of what a list of objects says, or panics with the API server's words.

@@ -163,8 +163,8 @@ impl Held<'_> {
         }
     }
 
-    /// Ends the revision, which opens the lock. A deployed or uninstalled one supersedes those that were deployed before; then
-    /// the oldest go, so that `max` remain (0: all).
+    /// Ends the revision, which opens the lock. A deployed or uninstalled one supersedes those that were deployed before;
+    /// then the oldest go, so that `max` remain (0: all).
     ///
     /// # Errors
     ///

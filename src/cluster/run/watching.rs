@@ -10,17 +10,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Run, key_of};
-use crate::cluster::follow::Sighting;
+use crate::cluster::follow::{POLL, Sighting, version};
 use crate::cluster::{ClusterError, News};
 use crate::manifest::ObjectKey;
 use crate::plan::Routed;
 use crate::readiness::child;
 use crate::route::in_force;
 
-/// How often objects are read that may not be watched.
-const POLL: Duration = Duration::from_secs(2);
-
 impl Run<'_> {
+    /// Follows every version, what KServe makes of it, and the routes.
     pub(super) fn start_following(&mut self) -> Result<(), ClusterError> {
         let mut places: BTreeSet<(String, String, String)> =
             self.tracks.keys().map(|key| (key.group.clone(), key.kind.clone(), key.namespace.clone())).collect();
@@ -115,6 +113,11 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Takes one thing that was seen.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Unauthorized`] where the server accepts the credentials no more.
     pub(super) fn see(&mut self, sighting: Sighting) -> Result<(), ClusterError> {
         match sighting {
             Sighting::Is(key, object) => {
@@ -160,6 +163,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Takes an object of a version, or the route, as it is now; none when it is gone.
     pub(super) fn see_object(&mut self, key: &ObjectKey, object: Option<Value>) {
         if let Some(track) = self.tracks.get_mut(key) {
             if object.is_none() && track.object().is_some() {
@@ -191,6 +195,7 @@ impl Run<'_> {
         }
     }
 
+    /// Takes the live route as it is now, and notes whether it is in force.
     pub(super) fn see_route(&mut self, route: Option<Value>) {
         match route.as_ref().map(in_force) {
             Some(Ok(())) => {
@@ -223,6 +228,7 @@ fn gone_child(key: &ObjectKey) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": key.namespace, "name": key.name}})
 }
 
+/// The Deployment that KServe makes of an InferenceService in Standard mode.
 pub(super) fn child_of(key: &ObjectKey) -> ObjectKey {
     ObjectKey {
         group: "apps".into(),
@@ -230,9 +236,4 @@ pub(super) fn child_of(key: &ObjectKey) -> ObjectKey {
         namespace: key.namespace.clone(),
         name: child(&key.name),
     }
-}
-
-/// The number of an object's version; 0 where it is none.
-fn version(object: &Value) -> u64 {
-    object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -128,7 +128,7 @@ pub fn cluster_with_controllers() -> Option<&'static Cluster> {
 ///
 /// When it cannot be started.
 pub fn cluster_of_somebody() -> Cluster {
-    start::control_plane(&[]).unwrap_or_else(|why| panic!("{why}"))
+    start::own(&[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
 impl Cluster {

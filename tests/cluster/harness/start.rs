@@ -1,11 +1,11 @@
 //! Finds or starts the cluster.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Absence, Cluster, Origin, assets, client, crds};
+use crate::control_plane;
 use crate::parts::build;
 
 pub(super) fn start() -> Result<Cluster, Absence> {
@@ -21,24 +21,13 @@ pub(super) fn start() -> Result<Cluster, Absence> {
         return Err(Absence::NoMeans);
     }
     let crds = crds::folder();
-    control_plane(&["--webhook".as_ref(), "--crds".as_ref(), crds.as_os_str()]).map_err(Absence::Failed)
+    own(&["--webhook".as_ref(), "--crds".as_ref(), crds.as_os_str()]).map_err(Absence::Failed)
 }
 
 /// A control plane of the test program's own.
-pub(super) fn control_plane(more: &[&OsStr]) -> Result<Cluster, String> {
+pub(super) fn own(more: &[&OsStr]) -> Result<Cluster, String> {
     eprintln!("building tests/control-plane: minutes on first use, seconds later");
-    let mut child = Command::new(build("control-plane", ".", "control-plane"))
-        .arg("--until-eof")
-        .args(more)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("the control plane does not start: {error}"))?;
-    let mut line = String::new();
-    let output = child.stdout.take().expect("it is piped");
-    BufReader::new(output).read_line(&mut line).map_err(|error| format!("the control plane: {error}"))?;
-    let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=");
-    let kubeconfig = kubeconfig.ok_or("the control plane ended before it was ready; its own error stands above")?;
+    let (mut child, kubeconfig) = control_plane::start(&build("control-plane", ".", "control-plane"), more)?;
     Ok(Cluster { kubeconfig: kubeconfig.into(), origin: Origin::ControlPlane, _input: child.stdin.take() })
 }
 
