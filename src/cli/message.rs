@@ -46,6 +46,7 @@ pub(super) fn words(text: &str) -> String {
     in_line(&secret::without_passwords(text)).into_owned()
 }
 
+/// A message about a mistake outside the values.
 pub(super) fn of_fault(fault: &Fault) -> Message<'_> {
     let text = fault.place.as_ref().and_then(|place| place.text.as_deref());
     of_line(fault, &text.map(lines).unwrap_or_default())
@@ -86,6 +87,7 @@ fn of_line<'a>(fault: &'a Fault, lines: &[&'a str]) -> Message<'a> {
     message
 }
 
+/// A message about a text that is no values.
 pub(super) fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
     let origin = error.origin();
     let mut message = placed(error.to_string(), origin, None, error.hint(), sources);

@@ -211,6 +211,7 @@ fn listed(conflicts: &[Conflict]) -> String {
     conflicts.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// An error and its sources, the outermost first.
 pub(super) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {

@@ -33,13 +33,14 @@ pub struct Sight {
     pub(super) listed: BTreeSet<String>,
 }
 
-/// What of the kinds of a release a cluster serves.
+/// What of the kinds of a release a cluster serves, before any object is looked at.
 pub struct Ground {
     kinds: Kinds,
     /// Whether Knative's API is served.
     knative: bool,
 }
 
+/// Whether a release has InferenceServices.
 fn has_models(manifests: &Manifests) -> bool {
     manifests.iter().any(|manifest| manifest.key.kind == "InferenceService")
 }
@@ -172,6 +173,7 @@ impl Cluster<'_> {
         Ok(found.map(|object| json(&object)))
     }
 
+    /// The requests about objects of a kind in a namespace; the namespace is passed over where they live in none.
     pub(super) fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
         if served.namespaced {
             Api::namespaced_with(self.client.clone(), namespace, &served.resource)
@@ -180,6 +182,7 @@ impl Cluster<'_> {
         }
     }
 
+    /// One object: as it is, and as applying it would make it.
     async fn object(
         &self,
         manifest: &Manifest,
@@ -228,6 +231,7 @@ impl Cluster<'_> {
         Ok((key, observation))
     }
 
+    /// The object as applying it would store it; nothing is written.
     pub(super) async fn dry_run(
         &self,
         api: &Api<DynamicObject>,
@@ -251,6 +255,7 @@ impl Cluster<'_> {
         self.dry_run(api, &key, &object, false).await
     }
 
+    /// Why an object could not be written: the server has something against it, or any other failure.
     pub(super) fn refused(&self, key: &ObjectKey, error: kube::Error) -> ClusterError {
         match error {
             kube::Error::Api(status) if is_refusal(&status) => {
@@ -261,6 +266,7 @@ impl Cluster<'_> {
     }
 }
 
+/// An object as JSON.
 pub(super) fn json(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
 }

@@ -210,6 +210,7 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Does one thing that the plan says is next.
     async fn perform(&mut self, next: Next, stop: &mut watch::Receiver<bool>) -> Result<(), ClusterError> {
         match next {
             Next::End(_) => {}
@@ -278,6 +279,7 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The key of an object; none when it lacks a part of one.
 pub(super) fn key_of(object: &Value) -> Option<ObjectKey> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let group = object["apiVersion"].as_str()?.split_once('/').map_or("", |(group, _)| group).to_owned();

@@ -9,6 +9,7 @@ use super::pack::{base64, from_base64};
 /// The name of the chart in records that r8 makes.
 pub(super) const OWN: &str = "r8";
 
+/// The order in which Helm writes its fields.
 const CHART: [&str; 8] = ["metadata", "lock", "templates", "values", "schema", "schemamodtime", "files", "modtime"];
 
 /// The chart of a revision.
@@ -31,6 +32,7 @@ impl Chart {
         Chart { metadata: metadata.as_object().cloned(), values: Some(values), more }
     }
 
+    /// Reads the `chart` of a record.
     pub(super) fn from_json(json: Value) -> Result<Chart, RecordError> {
         let mut fields = Fields::new("chart", json)?;
         let metadata = fields.map("metadata")?;
@@ -43,6 +45,7 @@ impl Chart {
         Ok(Chart { metadata, values: fields.map("values")?, more: fields.rest() })
     }
 
+    /// The chart as a record has it, in Helm's order.
     pub(super) fn to_json(&self) -> Value {
         let mut json = self.more.clone();
         json.insert("metadata".into(), self.metadata.clone().into());

@@ -23,6 +23,7 @@ pub(super) struct Refused {
     pub name: &'static str,
     pub short: Option<char>,
     pub takes: Takes,
+    /// The values that mean nothing.
     pub unless: &'static [&'static str],
     pub why: &'static str,
     pub hint: &'static str,
@@ -121,6 +122,7 @@ const OFF: &[&str] = &["false", "False", "FALSE", "f", "F", "0"];
 const NAME: &str = "give the name: `r8 template NAME release -f values.yaml`";
 const SERVER: &str = "pipe the output into `kubectl apply --dry-run=server -f -`";
 
+/// Flags that `helm template` has and `template` refuses.
 pub(super) const REFUSED: [Refused; 5] = [
     Refused {
         name: "generate-name",
@@ -164,6 +166,7 @@ pub(super) const REFUSED: [Refused; 5] = [
     },
 ];
 
+/// Flags that the commands that change a release refuse.
 pub(super) const REFUSED_CHANGE: [Refused; 7] = [
     Refused {
         name: "server-side",
@@ -223,6 +226,7 @@ pub(super) const REFUSED_CHANGE: [Refused; 7] = [
     },
 ];
 
+/// Flags that `helm uninstall` has and `delete` refuses.
 pub(super) const REFUSED_UNINSTALL: [Refused; 1] = [Refused {
     name: "cascade",
     short: None,

@@ -26,6 +26,7 @@ impl Driver {
         }
     }
 
+    /// The kind of the objects that hold records.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Driver::Secret => "Secret",

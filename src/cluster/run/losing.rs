@@ -48,11 +48,13 @@ impl Run<'_> {
         }
     }
 
+    /// Whether an object is wanted and has been written, or was as it is wanted from the start.
     fn is_there_to_stay(&self, key: &ObjectKey) -> bool {
         let unchanged = self.plan.change(key).is_some_and(|change| change.action == Action::Unchanged);
         unchanged || self.seen.done.contains_key(key)
     }
 
+    /// Whether others have deleted something that is to be there.
     pub(super) fn has_lost(&self) -> bool {
         !self.lost.keys.is_empty()
     }

@@ -12,6 +12,7 @@ use crate::plan::{Action, CONTROLLER, RouteWrite, Routed, Routing, is_controller
 use crate::route::Route;
 
 impl Run<'_> {
+    /// Writes these objects at the same time; a failure of one lets the others end.
     pub(super) async fn write(&mut self, keys: &[ObjectKey]) -> Result<(), ClusterError> {
         let run = &*self;
         let writes = keys.iter().map(|key| async move {
@@ -49,6 +50,7 @@ impl Run<'_> {
         error
     }
 
+    /// Writes one object, having taken over what other tools wrote of it.
     pub(super) async fn write_object(&self, key: &ObjectKey) -> Result<Stored, ClusterError> {
         let manifest = self.sight.manifests.iter().find(|manifest| manifest.key == *key);
         let manifest = manifest.ok_or_else(|| ClusterError::Kinds(vec![key.kind.clone()]))?;
@@ -62,6 +64,7 @@ impl Run<'_> {
         self.cluster.apply(&self.sight.kinds, key, &object, force).await
     }
 
+    /// Writes the route while this run holds the lock, and records it; one that the controller has taken is left to it.
     pub(super) async fn write_route(&mut self, write: RouteWrite) -> Result<(), ClusterError> {
         self.check_lock().await?;
         let (key, mut object) = match &write {
