@@ -10,22 +10,40 @@ const PARAMETERS: [&str; 6] = ["auth", "code", "jwt", "key", "sig", "signature"]
 /// A message without the names, passwords and secret parameters in its addresses, and without what is a secret by its form:
 /// a private key, a token.
 pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
+    if !may_hold(message) {
+        return Cow::Borrowed(message);
+    }
     match split(message) {
         (_, hidden) if hidden.is_empty() => Cow::Borrowed(message),
         (shown, _) => Cow::Owned(shown),
     }
 }
 
+/// Whether a text has a character without which no address holds a secret, or the form of one: most texts have none, and are
+/// long.
+pub(super) fn may_hold(text: &str) -> bool {
+    text.contains(['@', '?', '&', '#']) || form::may_hold(text)
+}
+
 /// What may be shown of a text, and what is hidden of it.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
-    let (mut shown, mut hidden, mut rest) = (String::new(), Vec::new(), text);
-    while let Some((start, end)) = secret(rest) {
-        shown.push_str(rest.get(..start).unwrap_or_default());
+    const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
+    const SCANS: [fn(&str) -> Option<(usize, usize)>; 3] = [user, parameter, form::secret];
+    let (mut shown, mut hidden, mut at) = (String::with_capacity(text.len()), Vec::new(), 0);
+    let mut next = SCANS.map(|scan| scan(text).unwrap_or(NOWHERE));
+    while let Some((start, end)) = next.iter().copied().min().filter(|found| *found != NOWHERE) {
+        shown.push_str(text.get(at..start).unwrap_or_default());
         shown.push_str(HIDDEN);
-        hidden.extend(rest.get(start..end).map(str::to_owned));
-        rest = rest.get(end..).unwrap_or_default();
+        hidden.extend(text.get(start..end).map(str::to_owned));
+        at = end;
+        let rest = text.get(at..).unwrap_or_default();
+        // What the others have found is found once: a long text is read once, however much it holds.
+        for (found, scan) in next.iter_mut().zip(SCANS).filter(|(found, _)| found.0 < at || found.0 == start) {
+            *found = scan(rest).map_or(NOWHERE, |(start, end)| (at + start, at + end));
+        }
     }
-    (shown + rest, hidden)
+    shown.push_str(text.get(at..).unwrap_or_default());
+    (shown, hidden)
 }
 
 /// Where in a text the first secret of an address is, or the first that is known by its form, in bytes.
@@ -50,7 +68,7 @@ fn user(text: &str) -> Option<(usize, usize)> {
         // A lone name is a token for a web server, and a mere name for others: `ssh://git@host`.
         let before = text.get(..at)?;
         let secret = user.contains(':') || before.ends_with("http") || before.ends_with("https");
-        (secret && user != HIDDEN).then_some((start, start + user.len()))
+        (secret && !user.is_empty() && user != HIDDEN).then_some((start, start + user.len()))
     })
 }
 
@@ -70,7 +88,22 @@ fn parameter(text: &str) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn only_what_is_hidden_is_missing_and_only_where_it_may_be(
+            text in "(https|http|s3|://|@|a|:|/|\\?|&|#|=|token|key|x|ghp_A1b2C3d4E5f6G7h8I9j0[ /@&]|eyJhbGciOiJIUzI1NiJ9\\.eyJzdWI\\.x[ /@&]| |\"|\n){0,24}"
+        ) {
+            let (shown, hidden) = split(&text);
+            prop_assert_eq!(hidden.is_empty(), secret(&text).is_none());
+            let whole = hidden.iter().fold(shown, |shown, hidden| shown.replacen(HIDDEN, hidden, 1));
+            prop_assert_eq!(&whole, &text);
+            prop_assert!(may_hold(&text) || hidden.is_empty());
+        }
+    }
 
     #[test]
     fn a_message_shows_no_password_of_an_address() {

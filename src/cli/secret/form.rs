@@ -52,6 +52,11 @@ const WEBHOOKS: [&str; 4] = [
     "discordapp.com/api/webhooks/",
 ];
 
+/// Whether a text may hold one of them, or a part of one.
+pub(super) fn may_hold(text: &str) -> bool {
+    text.contains(ARMOUR.0) || token(text).is_some()
+}
+
 /// Where the first of them is in a text, in bytes.
 pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
     private_key(text).into_iter().chain(token(text)).min()

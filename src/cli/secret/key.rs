@@ -44,6 +44,15 @@ const LAST: [&str; 5] = ["AUTH", "PAT", "DSN", "KEY", "WEBHOOK"];
 /// Words before `_KEY` with which it opens nothing.
 const PUBLIC: [&str; 7] = ["CACHE", "OBJECT", "PARTITION", "PRIMARY", "PUBLIC", "ROUTING", "SORT"];
 
+/// Whether anything in a text may sound like the key of a secret: where not, no line of it has to be looked at.
+pub(super) fn may_sound_secret(text: &str) -> bool {
+    let text = unescaped(text);
+    let plain = plain(&text);
+    plain.contains("pass")
+        || WORDS.iter().any(|word| plain.contains(word))
+        || LAST.iter().any(|word| text.contains(word))
+}
+
 /// Whether a key, or a whole path of keys, sounds as if its value were a secret.
 pub(in crate::cli) fn sounds_secret(key: &str) -> bool {
     // A line of colons has millions of keys.
@@ -51,8 +60,7 @@ pub(in crate::cli) fn sounds_secret(key: &str) -> bool {
         return false;
     }
     let key = unescaped(key);
-    let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    plain.make_ascii_lowercase();
+    let mut plain = plain(&key);
     // `dbPass` and `DB_PASS`, but no `passthrough`.
     if plain.contains("pass") && key.split(|c: char| !c.is_ascii_alphanumeric()).any(is_pass) {
         return true;
@@ -68,6 +76,13 @@ pub(in crate::cli) fn sounds_secret(key: &str) -> bool {
         plain = plain.replace(name, "");
     }
     WORDS.iter().any(|word| plain.contains(word))
+}
+
+/// Letters and digits alone, in lower case.
+fn plain(key: &str) -> String {
+    let mut plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.make_ascii_lowercase();
+    plain
 }
 
 fn is_pass(word: &str) -> bool {
@@ -114,7 +129,20 @@ fn unescaped(key: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_line_sounds_secret_in_a_text_that_cannot(
+            text in "(max_?|To-?ken|db_?|pass|\\\\x77ord|word|izer|secret|KEY|%4BEY|_PAT|web|hook|Name|Key| |:|\n|\\\\){0,12}"
+        ) {
+            if !may_sound_secret(&text) {
+                prop_assert_eq!(text.split('\n').find(|line| sounds_secret(line)), None);
+            }
+        }
+    }
 
     #[test]
     fn the_names_of_variables_that_hold_a_secret_sound_so() {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::key::may_sound_secret;
 use super::outline::Outline;
 use super::{address, form, indentation, is_parameter, of_key, of_pairs, sounds_secret, value};
 use crate::diff::Pair;
@@ -16,8 +17,7 @@ pub(in crate::cli) fn hidden(pair: &Pair) -> Pair {
     if [before, after].into_iter().flatten().any(|object| object["kind"] == "Secret") {
         return pair.clone();
     }
-    let of = |own: Option<&Value>, other, word| own.map(|own| Side { word }.value(own, other));
-    Pair::new(of(before, after, "before").as_ref(), of(after, before, "after").as_ref())
+    pair.map(|own, other, after| Side { word: if after { "after" } else { "before" } }.value(own, other))
 }
 
 /// Two values of a field, as JSON, whose secrets are hidden.
@@ -122,6 +122,9 @@ impl Side {
             // As it was written, where nothing is hidden.
             return if shown == document { own.to_owned() } else { shown.to_string() };
         }
+        if !may_hide(own) {
+            return own.to_owned();
+        }
         let others = other.and_then(Value::as_str).map(lines);
         let others: Option<HashSet<Vec<String>>> =
             others.map(|others| others.into_iter().map(|other| other.hidden).collect());
@@ -145,6 +148,16 @@ impl Side {
 
 fn differs(own: &Value, other: Option<&Value>) -> bool {
     other.is_some_and(|other| other != own)
+}
+
+/// Whether anything of a text may have to be hidden. Most texts of a release hold nothing, and the lines of a long one are many.
+fn may_hide(text: &str) -> bool {
+    if text.contains('\n') { may_sound_secret(text) || address::may_hold(text) } else { may_hide_in_line(text) }
+}
+
+/// As [`may_hide`], of a text without line breaks: what may name a secret ends with a sign.
+fn may_hide_in_line(text: &str) -> bool {
+    text.contains(['=', ':']) || address::may_hold(text)
 }
 
 /// One line of a text.
