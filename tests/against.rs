@@ -69,6 +69,26 @@ fn a_release_differs_in_nothing_from_its_own_values_and_from_what_they_render() 
 }
 
 #[test]
+fn of_many_mistakes_people_read_the_first_and_machines_all() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cli/against.in");
+    let object = |name: &str| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    for (text, kind, more) in [(object("a").repeat(31), "warning", "warnings"), (object("[]").repeat(30), "error", "")]
+    {
+        let words = ["diff", "--against", "-", "-f", "one.yaml", "-o", "json"];
+        let output = r8(&folder, &words, text.as_bytes());
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = document["findings"].as_array().unwrap();
+        let lines: Vec<u64> = findings.iter().map(|finding| finding["place"]["line"].as_u64().unwrap()).collect();
+        let first = if kind == "warning" { 2 } else { 1 };
+        assert_eq!(lines, (first..first + 30).map(|number| 4 * number).collect::<Vec<u64>>());
+        assert!(findings.iter().all(|finding| finding["severity"] == kind), "{document:#}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.matches(&format!("{kind}: ")).count(), 20, "{told}");
+        assert!(told.contains(&format!("\n… and 10 more {more}").trim_end().to_owned()), "{told}");
+    }
+}
+
+#[test]
 fn what_the_chart_renders_is_compared_and_its_controllers_route_counts_as_live() {
     let Some(folder) = shared("oracle") else { return };
     let mut routed = 0;

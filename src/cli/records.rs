@@ -113,3 +113,14 @@ pub(super) fn table(rows: &[Vec<String>], cut: &[usize], columns: Option<usize>)
     let widths = columns::widths(&rows, &[], gap, &cut, columns);
     columns::table(&rows, &widths, gap, &cut)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_stays_in_its_cell_and_turns_nothing_around() {
+        let rows = [vec!["1".to_owned(), "a\nb\u{202e}c".to_owned()], vec!["2".to_owned(), "d".to_owned()]];
+        assert_eq!(table(&rows, &[], None), "1\ta b\\u202ec\n2\td\n");
+    }
+}
