@@ -1,10 +1,11 @@
 //! One message: its text, its place, the lines that it is about, and how to repair it.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::excerpt::{Mark, excerpt};
 use super::failure::Fault;
-use super::secret;
+use super::secret::{self, Lines};
 use crate::findings::{Finding, Place, Severity, in_line};
 use crate::spec::{Problem, SpecError};
 use crate::values::{self, MAX_LINES, Origin, Source, SourceName, ValuesError};
@@ -21,6 +22,30 @@ pub(super) struct Message<'a> {
     pub used: String,
     pub marks: Vec<Mark<'a>>,
     pub hint: Option<String>,
+}
+
+/// Sources with their lines, each looked at once for many messages.
+pub(super) struct Texts<'a> {
+    sources: &'a [Source],
+    lines: Vec<OnceCell<Lines<'a>>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Takes the sources that messages are about.
+    pub fn of(sources: &'a [Source]) -> Texts<'a> {
+        Texts { sources, lines: sources.iter().map(|_| OnceCell::new()).collect() }
+    }
+
+    /// The source of a place, and its lines; none for a place in no source.
+    fn at(&self, origin: Origin) -> Option<(&'a Source, &Lines<'a>)> {
+        let index = origin.source as usize;
+        let source = self.sources.get(index).filter(|_| origin.line > 0)?;
+        let split = || match source.name {
+            SourceName::File(_) | SourceName::Stdin => lines(&source.text),
+            _ => vec![source.text.as_str()],
+        };
+        Some((source, self.lines.get(index)?.get_or_init(|| Lines::of(split()))))
+    }
 }
 
 /// A message for machines.
@@ -49,13 +74,13 @@ pub(super) fn words(text: &str) -> String {
 /// A message about a mistake outside the values.
 pub(super) fn of_fault(fault: &Fault) -> Message<'_> {
     let text = fault.place.as_ref().and_then(|place| place.text.as_deref());
-    of_line(fault, &text.map(lines).unwrap_or_default())
+    of_line(fault, &Lines::of(text.map(lines).unwrap_or_default()))
 }
 
 /// Messages of several mistakes; those behind the first `most` are only counted.
 pub(super) fn of_faults<'a>(faults: &'a [Fault], most: usize) -> Vec<Message<'a>> {
     // Many of them may lie in one long text.
-    let mut known: Vec<(&Arc<str>, Vec<&str>)> = Vec::new();
+    let mut known: Vec<(&Arc<str>, Lines<'_>)> = Vec::new();
     let message = |(index, fault): (usize, &'a Fault)| {
         if index >= most {
             return Message::default();
@@ -63,21 +88,21 @@ pub(super) fn of_faults<'a>(faults: &'a [Fault], most: usize) -> Vec<Message<'a>
         let Some(text) = fault.place.as_ref().and_then(|place| place.text.as_ref()) else { return of_fault(fault) };
         let at = known.iter().position(|(other, _)| Arc::ptr_eq(other, text)).unwrap_or(known.len());
         if at == known.len() {
-            known.push((text, lines(text)));
+            known.push((text, Lines::of(lines(text))));
         }
-        of_line(fault, known.get(at).map(|(_, lines)| lines.as_slice()).unwrap_or_default())
+        known.get(at).map_or_else(|| of_fault(fault), |(_, lines)| of_line(fault, lines))
     };
     faults.iter().enumerate().map(message).collect()
 }
 
 /// A message about a mistake in a text of these lines.
-fn of_line<'a>(fault: &'a Fault, lines: &[&'a str]) -> Message<'a> {
+fn of_line<'a>(fault: &'a Fault, lines: &Lines<'a>) -> Message<'a> {
     let mut message = Message { text: fault.message.clone(), hint: fault.hint.clone(), ..Message::default() };
     if let Some(place) = &fault.place {
         let (line, column) = (place.line, place.column);
         message.place = Some(Place { source: place.path.clone(), is_file: true, line, column, length: place.length });
         let Some(number) = place.line else { return message };
-        let line = lines.get((number as usize).saturating_sub(1)).copied().unwrap_or_default();
+        let line = lines.get((number as usize).saturating_sub(1)).unwrap_or_default();
         let (column, length) = match place.column {
             Some(column) => (column, place.length.unwrap_or_else(|| word(line, column))),
             None => (line.chars().take_while(|character| character.is_whitespace()).count() as u32 + 1, u32::MAX),
@@ -88,15 +113,15 @@ fn of_line<'a>(fault: &'a Fault, lines: &[&'a str]) -> Message<'a> {
 }
 
 /// A message about a text that is no values.
-pub(super) fn of_values<'a>(error: &ValuesError, sources: &'a [Source]) -> Message<'a> {
+pub(super) fn of_values<'a>(error: &ValuesError, texts: &Texts<'a>) -> Message<'a> {
     let origin = error.origin();
-    let mut message = placed(error.to_string(), origin, None, error.hint(), sources);
+    let mut message = placed(error.to_string(), origin, None, error.hint(), texts);
     message.rule = error.problem.rule();
     if hides(&message.marks) {
         message.text = secret::without_quotes(&message.text);
     }
     if let Some((second, label)) = error.secondary() {
-        let mut other = placed(String::new(), second, None, None, sources);
+        let mut other = placed(String::new(), second, None, None, texts);
         other.marks.iter_mut().for_each(|mark| (mark.sign, mark.label) = ('-', label.to_owned()));
         message.marks.append(&mut other.marks);
     }
@@ -115,7 +140,8 @@ fn by_flag(error: &SpecError, sources: &[Source]) -> Option<String> {
 }
 
 /// Messages of a release; those behind the first `most` are only counted.
-pub(super) fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source], most: usize) -> Vec<Message<'a>> {
+pub(super) fn of_spec<'a>(errors: &[SpecError], texts: &Texts<'a>, most: usize) -> Vec<Message<'a>> {
+    let sources = texts.sources;
     // The values are read again only where one of them must not be shown.
     let mut values = None;
     let mut messages = Vec::new();
@@ -131,7 +157,7 @@ pub(super) fn of_spec<'a>(errors: &[SpecError], sources: &'a [Source], most: usi
             continue;
         };
         let hint = by_flag(error, sources).or_else(|| error.hint());
-        let mut message = placed(error.to_string(), origin, path.as_deref(), hint, sources);
+        let mut message = placed(error.to_string(), origin, path.as_deref(), hint, texts);
         message.rule = rule;
         if hides(&message.marks) {
             let values = values.get_or_insert_with(|| values::load(sources));
@@ -157,17 +183,13 @@ pub(super) fn placed<'a>(
     origin: Origin,
     path: Option<&str>,
     hint: Option<String>,
-    sources: &'a [Source],
+    texts: &Texts<'a>,
 ) -> Message<'a> {
     let mut message = Message { text, hint, ..Message::default() };
-    let Some(source) = sources.get(origin.source as usize).filter(|_| origin.line > 0) else { return message };
+    let Some((source, lines)) = texts.at(origin) else { return message };
     message.used = origin.used.map(|(line, column)| format!(" (used at {line}:{column})")).unwrap_or_default();
     message.place = Some(place(source, origin));
-    let lines = match source.name {
-        SourceName::File(_) | SourceName::Stdin => lines(&source.text),
-        _ => vec![source.text.as_str()],
-    };
-    let Some(mut mark) = mark(&lines, origin.line, origin.column, origin.length) else { return message };
+    let Some(mut mark) = mark(lines, origin.line, origin.column, origin.length) else { return message };
     if path.is_some_and(|path| secret::sounds_secret(path) && !is_key(&mark, path)) {
         // The value may stand elsewhere than beside its key: behind an anchor.
         let column = origin.column as usize - 1;
@@ -198,9 +220,9 @@ pub(super) fn place(source: &Source, origin: Origin) -> Place {
     }
 }
 
-fn mark<'a>(lines: &[&'a str], number: u32, column: u32, length: u32) -> Option<Mark<'a>> {
+fn mark<'a>(lines: &Lines<'a>, number: u32, column: u32, length: u32) -> Option<Mark<'a>> {
     let index = (number as usize).checked_sub(1)?;
-    let visible = secret::visible(lines, index);
+    let visible = lines.visible(index);
     Some(Mark { number, line: lines.get(index)?, column, length, visible, sign: '^', label: String::new() })
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::excerpt::excerpt;
 use super::failure::{Failure, Fault, reader_gone};
-use super::message::{Message, finding, of_fault, of_faults, of_spec, of_values, placed, words};
+use super::message::{Message, Texts, finding, of_fault, of_faults, of_spec, of_values, placed, words};
 use super::read::plain;
 use super::recorder::{self, Recorder};
 use super::secret;
@@ -42,12 +42,14 @@ impl<'a> Report<'a> {
             Failure::Input(faults) => self.all(of_faults(faults, self.most())),
             Failure::Values(faults, errors, sources) => {
                 self.warnings(&errors.warnings, &[], sources);
-                let errors = errors.errors.iter().map(|error| of_values(error, sources));
+                let texts = Texts::of(sources);
+                let errors = errors.errors.iter().map(|error| of_values(error, &texts));
                 self.all(faults.iter().map(of_fault).chain(errors).collect());
             }
-            Failure::Spec(texts, errors, sources) => {
-                let texts = texts.iter().map(|error| of_values(error, sources));
-                self.all(texts.chain(of_spec(&errors.errors, sources, self.most())).collect());
+            Failure::Spec(unread, errors, sources) => {
+                let texts = Texts::of(sources);
+                let unread = unread.iter().map(|error| of_values(error, &texts));
+                self.all(unread.chain(of_spec(&errors.errors, &texts, self.most())).collect());
             }
             Failure::Rule(rule, fault) => self.all(vec![Message { rule, ..of_fault(fault) }]),
             #[cfg(feature = "cluster")]
@@ -77,13 +79,13 @@ impl<'a> Report<'a> {
 
     /// Writes warnings of the reader of values and of the release: the first ones, and how many more there are.
     pub fn warnings(&mut self, read: &[ValuesWarning], spec: &[SpecError], sources: &[Source]) {
-        let most = self.most();
+        let (most, texts) = (self.most(), Texts::of(sources));
         let of_reader = |warning: &ValuesWarning| {
-            let message = placed(warning.to_string(), warning.origin(), None, None, sources);
+            let message = placed(warning.to_string(), warning.origin(), None, None, &texts);
             Message { rule: warning.rule(), ..message }
         };
         let mut messages: Vec<Message<'_>> = read.iter().take(most).map(of_reader).collect();
-        messages.extend(of_spec(spec, sources, most).into_iter().take(most.saturating_sub(messages.len())));
+        messages.extend(of_spec(spec, &texts, most).into_iter().take(most.saturating_sub(messages.len())));
         self.first(&messages, read.len() + spec.len());
     }
 
@@ -144,7 +146,7 @@ impl<'a> Report<'a> {
     ) {
         let hint = Some(hint.to_owned());
         let message = match place {
-            Some((origin, path)) => placed(text.to_owned(), origin, Some(path), hint, sources),
+            Some((origin, path)) => placed(text.to_owned(), origin, Some(path), hint, &Texts::of(sources)),
             None => Message { text: text.to_owned(), hint, ..Message::default() },
         };
         self.write(kind, &Message { rule, ..message });
@@ -277,7 +279,7 @@ mod tests {
     fn no_key_reaches_the_terminal_as_a_command() {
         let sources = [Source { name: SourceName::Stdin, text: "\"\\e[2J\": 1\n".into() }];
         let origin = Origin { source: 0, line: 1, column: 1, length: 1, used: None };
-        let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n"), None, &sources);
+        let message = placed("\u{1b}".into(), origin, Some("a.\u{1b}[2J\n"), None, &Texts::of(&sources));
         let mut out = Vec::new();
         Report::new(&mut out).write("error", &message);
         let expected = "error: \\u001b\n  --> stdin:1:1\n   |\n 1 | \"\\e[2J\": 1\n   | ^ in `a.\\u001b[2J\\n`\n";

@@ -6,12 +6,14 @@
 mod address;
 mod form;
 mod key;
+mod lines;
 mod object;
 mod outline;
 mod value;
 
 pub(super) use address::{is_parameter, without_passwords};
 pub(super) use key::sounds_secret;
+pub(super) use lines::Lines;
 pub(super) use object::{hidden, hidden_values};
 pub(super) use value::without_secrets;
 
@@ -23,21 +25,7 @@ use crate::values::{Kind, Node, Origin};
 /// Stands for what is not shown; its length says nothing about the value's.
 pub(super) const HIDDEN: &str = "•••••";
 
-/// How many characters of a line may be shown; all of them when none.
-///
-/// `lines` are those of the whole text, so that a line below such a key is known, too.
-pub(super) fn visible(lines: &[&str], index: usize) -> Option<usize> {
-    if in_private_key(lines, index) {
-        return lines.get(index).map(|line| indentation(line));
-    }
-    let above = lines.get(..=index).unwrap_or_default();
-    match of_key(lines, index, &Outline::of(above)) {
-        Some(count) => Some(count.min(lines.get(index).and_then(|line| of_address(line)).unwrap_or(count))),
-        None => of_address(lines.get(index)?),
-    }
-}
-
-/// As [`visible`], by the keys alone; the outline is that of the lines up to this one, or of more.
+/// As [`Lines::visible`], by the keys alone; the outline is that of the lines up to this one, or of more.
 fn of_key(lines: &[&str], index: usize, outline: &Outline<'_>) -> Option<usize> {
     let line = lines.get(index).filter(|line| !line.trim().is_empty())?;
     if let Some(start) = explicit_value(line)
@@ -49,12 +37,6 @@ fn of_key(lines: &[&str], index: usize, outline: &Outline<'_>) -> Option<usize> 
         return Some(value_start(line));
     }
     before_secret(line)
-}
-
-/// Whether a line is a part of a private key.
-fn in_private_key(lines: &[&str], index: usize) -> bool {
-    let is_body = lines.get(index).is_some_and(|line| form::is_body(line));
-    is_body && lines.get(..=index).is_some_and(|lines| form::bodies(lines).last() == Some(&true))
 }
 
 /// An argument or a message that repeats one, without what stands behind a key that sounds like a secret.

@@ -32,7 +32,7 @@ pub(super) fn place(line: &str) -> Option<Place<'_>> {
 
 /// The keys of a text, each below another one, found in one pass.
 pub(super) struct Outline<'a> {
-    lines: &'a [&'a str],
+    lines: Vec<&'a str>,
     keys: Vec<Key<'a>>,
     /// For each line, the place of the key that it lies below.
     above: Vec<Option<usize>>,
@@ -48,7 +48,7 @@ struct Key<'a> {
 }
 
 impl<'a> Outline<'a> {
-    pub fn of(lines: &'a [&'a str]) -> Outline<'a> {
+    pub fn of(lines: &[&'a str]) -> Outline<'a> {
         let (mut keys, mut above): (Vec<Key<'a>>, _) = (Vec::new(), Vec::with_capacity(lines.len()));
         // Those that a later line can lie below, each further to the right than the one before.
         let mut open: Vec<usize> = Vec::new();
@@ -67,7 +67,7 @@ impl<'a> Outline<'a> {
             open.push(keys.len());
             keys.push(Key { line: number, at, key, above: own, secret: OnceCell::new() });
         }
-        Outline { lines, keys, above }
+        Outline { lines: lines.to_vec(), keys, above }
     }
 
     /// Whether a line belongs to the value of a key, further up, that sounds like a secret.
@@ -80,7 +80,7 @@ impl<'a> Outline<'a> {
                 break;
             }
             passed.push(key);
-            if sounds_secret(key.key) || key.key.is_empty() && has_explicit_secret(self.lines, key.line) {
+            if sounds_secret(key.key) || key.key.is_empty() && has_explicit_secret(&self.lines, key.line) {
                 secret = true;
                 break;
             }

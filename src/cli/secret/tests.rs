@@ -2,7 +2,7 @@ use super::*;
 
 fn shown_lines(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
-    let line = |index: usize| match visible(&lines, index) {
+    let line = |index: usize| match Lines::of(lines.clone()).visible(index) {
         Some(count) => lines[index].chars().take(count).chain(HIDDEN.chars()).collect(),
         None => lines[index].to_owned(),
     };
