@@ -28,10 +28,12 @@ pub fn describe(environments: &[Environment]) -> Value {
     let doc = rule.map(|rule| rule.doc.clone()).into_iter().chain(purposes).collect::<Vec<_>>().join("\n\n");
     let chosen: Vec<Value> = names.iter().map(|name| chosen(name)).collect();
     let mut definitions = Map::new();
-    let of_kserve = kserve::definitions().into_iter().chain(scaling::definitions());
-    for (name, definition) in forms::definitions().into_iter().chain(matches::definitions()).chain(of_kserve) {
+    for (name, definition) in
+        forms::definitions().into_iter().chain(matches::definitions()).chain(kserve::definitions())
+    {
         definitions.insert(name.to_owned(), definition);
     }
+    definitions.extend(scaling::definitions(environments));
     for environment in environments {
         definitions.insert(format!("environment-{}", environment.name), keys::environment(environment));
     }

@@ -91,7 +91,7 @@ pub(super) fn application(environment: &Environment) -> Vec<Value> {
             annotations(object).into_iter().map(|(key, wanted)| Annotation { key, specification }.application(&wanted)),
         );
         if object.kind == "InferenceService" {
-            all.extend(scaling::application(object));
+            all.push(scaling::application(object));
         }
         if object.kind != "InferenceService" || object.annotations.contains_key(DEPLOYMENT_MODE) {
             continue;

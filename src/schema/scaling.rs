@@ -7,11 +7,47 @@ use super::objects::{Annotation, of_versions};
 use super::{at, reference, there};
 use crate::spec::Mode;
 use crate::spec::rules::{AUTOSCALER, COMPONENTS, DEPLOYMENT_MODE, KNATIVE_CLASS, MODES};
-use crate::templates::ObjectRule;
+use crate::templates::{Environment, ObjectRule};
 
-/// The definitions that the rules refer to: what an autoscaler takes of a `spec`.
-pub(super) fn definitions() -> Vec<(&'static str, Value)> {
-    vec![("scaled-by-HPA", of_spec(&hpa())), ("scaled-by-KPA", of_spec(&kpa())), ("scaled-by-KEDA", of_spec(&keda()))]
+/// The definitions: what an autoscaler takes of a `spec`, and for each kind of object the rule that chooses it.
+pub(super) fn definitions(environments: &[Environment]) -> Map<String, Value> {
+    let mut definitions = Definitions(Map::new());
+    for (scaler, component) in [("HPA", hpa()), ("KPA", kpa()), ("KEDA", keda())] {
+        definitions.add(format!("scaled-by-{scaler}"), of_spec(&component));
+    }
+    for object in environments.iter().flat_map(Environment::objects).filter(|object| object.kind == "InferenceService")
+    {
+        let rules = rules(object, &mut definitions);
+        definitions.add(name(object), json!({"allOf": rules}));
+    }
+    definitions.0
+}
+
+/// What holds of an application's versions, whatever chooses the autoscaler of their InferenceServices.
+pub(super) fn application(object: &ObjectRule) -> Value {
+    reference(&name(object))
+}
+
+/// The name of an object's rule: objects that differ in nothing else share it.
+fn name(object: &ObjectRule) -> String {
+    let fixed = object.annotations.get(DEPLOYMENT_MODE);
+    let known = fixed.and_then(|fixed| MODES.into_iter().find(|(_, texts)| texts.contains(&fixed.as_str())));
+    let mode = match known {
+        Some((mode, _)) => mode.to_string(),
+        None => if fixed.is_some() { "unknown" } else { "any" }.to_owned(),
+    };
+    format!("autoscaler-of-{}-in-mode-{mode}", object.specification)
+}
+
+/// Definitions, each of which is written once however often it is referred to.
+struct Definitions(Map<String, Value>);
+
+impl Definitions {
+    fn add(&mut self, name: String, schema: Value) -> Value {
+        let refers = reference(&name);
+        self.0.insert(name, schema);
+        refers
+    }
 }
 
 /// A rule for every part of an InferenceService, and for the predictors of its canaries.
@@ -88,36 +124,47 @@ struct Way {
 impl Way {
     /// Both together.
     fn with(&self, other: &Way) -> Way {
-        let both = |one: &Value, other: &Value| json!({"allOf": [one, other]});
+        let both = |one: &Value, other: &Value| match (one, other) {
+            (Value::Bool(true), one) | (one, Value::Bool(true)) => one.clone(),
+            _ => json!({"allOf": [one, other]}),
+        };
         Way { application: both(&self.application, &other.application), version: both(&self.version, &other.version) }
     }
 }
 
-/// An annotation is one of these.
-fn is(annotation: &Annotation<'_>, texts: &[&str]) -> Vec<Way> {
-    let inherited = Way {
-        application: there(&annotation.of_version(), json!({"enum": texts})),
-        version: json!({"not": annotation.is_own()}),
-    };
-    vec![Way { application: json!(true), version: annotation.is(texts) }, inherited]
+/// An annotation that chooses, as definitions call it.
+struct Choice<'a> {
+    annotation: Annotation<'a>,
+    word: &'static str,
 }
 
-/// An annotation is none of these, or absent.
-fn is_not(annotation: &Annotation<'_>, texts: &[&str]) -> Vec<Way> {
-    let own = json!({"allOf": [annotation.is_own(), {"not": annotation.is(texts)}]});
-    let inherited = Way {
-        application: json!({"not": there(&annotation.of_version(), json!({"enum": texts}))}),
-        version: json!({"not": annotation.is_own()}),
-    };
-    vec![Way { application: json!(true), version: own }, inherited]
+impl Choice<'_> {
+    /// It is one of these, and it is none of them or absent.
+    fn ways(&self, texts: &[&str], definitions: &mut Definitions) -> ([Way; 2], [Way; 2]) {
+        let (annotation, word) = (&self.annotation, self.word);
+        let (of, value) = (annotation.specification, texts.first().copied().unwrap_or_default());
+        let has_own = definitions.add(format!("{of}-has-a-{word}"), annotation.is_own());
+        let is_own = definitions.add(format!("{of}-has-the-{word}-{value}"), annotation.is(texts));
+        let above = there(&annotation.of_version(), json!({"enum": texts}));
+        let above = definitions.add(format!("application-has-the-{word}-{value}"), above);
+        let inherits = json!({"not": has_own});
+        let is = [
+            Way { application: json!(true), version: is_own.clone() },
+            Way { application: above.clone(), version: inherits.clone() },
+        ];
+        let is_not = [
+            Way { application: json!(true), version: json!({"allOf": [has_own, {"not": is_own}]}) },
+            Way { application: json!({"not": above}), version: inherits },
+        ];
+        (is, is_not)
+    }
 }
 
-/// What holds of an application's versions, whatever chooses the autoscaler of their InferenceServices.
-pub(super) fn application(object: &ObjectRule) -> Vec<Value> {
+fn rules(object: &ObjectRule, definitions: &mut Definitions) -> Vec<Value> {
     let specification = object.specification.as_str();
-    let annotation = |key| Annotation { key, specification };
-    let (mode, class) = (annotation(DEPLOYMENT_MODE), annotation(AUTOSCALER));
-    let knative = annotation(KNATIVE_CLASS.0);
+    let choice = |key, word| Choice { annotation: Annotation { key, specification }, word };
+    let (mode, class) = (choice(DEPLOYMENT_MODE, "mode"), choice(AUTOSCALER, "autoscaler"));
+    let knative = choice(KNATIVE_CLASS.0, "class");
     let fixed = object.annotations.get(DEPLOYMENT_MODE).map(String::as_str);
     let mut rules = Vec::new();
     let mut add = |modes: &[Way], classes: &[Way], scaler: &str| {
@@ -131,14 +178,15 @@ pub(super) fn application(object: &ObjectRule) -> Vec<Value> {
         let modes = match fixed {
             Some(fixed) if texts.contains(&fixed) => vec![Way { application: json!(true), version: json!(true) }],
             Some(_) => continue,
-            None => is(&mode, texts),
+            None => mode.ways(texts, definitions).0.into(),
         };
         if name == Mode::Standard {
-            add(&modes, &is(&class, &["hpa"]), "HPA");
-            add(&modes, &is(&class, &["keda"]), "KEDA");
+            add(&modes, &class.ways(&["hpa"], definitions).0, "HPA");
+            add(&modes, &class.ways(&["keda"], definitions).0, "KEDA");
         } else {
-            add(&modes, &is(&knative, &[KNATIVE_CLASS.1]), "HPA");
-            add(&modes, &is_not(&knative, &[KNATIVE_CLASS.1]), "KPA");
+            let (is_hpa, is_none) = knative.ways(&[KNATIVE_CLASS.1], definitions);
+            add(&modes, &is_hpa, "HPA");
+            add(&modes, &is_none, "KPA");
         }
     }
     rules

@@ -25,10 +25,13 @@ pub(super) fn may_hold(text: &str) -> bool {
     text.contains(['@', '?', '&', '#']) || form::may_hold(text)
 }
 
+/// Finds the first secret of one kind in a text, in bytes.
+type Scan = fn(&str) -> Option<(usize, usize)>;
+
 /// What may be shown of a text, and what is hidden of it.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
     const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
-    const SCANS: [fn(&str) -> Option<(usize, usize)>; 3] = [user, parameter, form::secret];
+    const SCANS: [Scan; 3] = [user, parameter, form::secret];
     let (mut shown, mut hidden, mut at) = (String::with_capacity(text.len()), Vec::new(), 0);
     let mut next = SCANS.map(|scan| scan(text).unwrap_or(NOWHERE));
     while let Some((start, end)) = next.iter().copied().min().filter(|found| *found != NOWHERE) {

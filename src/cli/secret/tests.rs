@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn shown_lines(text: &str) -> String {
@@ -114,4 +116,28 @@ fn a_path_with_a_colon_is_no_key() {
     }
     assert_eq!(shown("my/token: x"), "my/token: •••••");
     assert_eq!(shown("{\"my/token\":\"x\"}"), "{\"my/token\":•••••");
+}
+
+/// Texts of what the masks look at.
+const TEXT: &str = "([a-z]|é|•|[=:;&?/@#%.\"'`\\\\ \\[\\]{}(),-]|\n|token|KEY|name: |value: |https?://|eyJhbGciOiJI|ghp_0123456789abcdefghij|sk-|hooks.slack.com/services/|-----BEGIN PRIVATE KEY-----|-----END){0,20}";
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in TEXT, other in TEXT) {
+        let count = text.split('\n').count();
+        let lines = Lines::of(text.split('\n').collect());
+        for index in 0..=count {
+            lines.visible(index);
+        }
+        shown(&text);
+        without_secrets(&text);
+        let object = |text: &str| serde_json::json!({"a": text, "args": [text, text], "queryParams": {text: {"exact": text}}});
+        hidden(&crate::diff::Pair::new(Some(&object(&text)), Some(&object(&other))));
+    }
+
+    #[test]
+    fn what_a_secret_is_hidden_from_is_shown_whole(before in "[a-z/?&;]{0,9}[?&; ]", behind in "(&[b-d]{1,5}=[a-z]{1,5})?") {
+        let text = format!("/{before}token=HUNTER2{behind}");
+        prop_assert_eq!(without_secrets(&text), format!("/{before}token=•••••{behind}"));
+    }
 }

@@ -13,8 +13,11 @@ pub(super) fn split(text: &str) -> (String, Vec<String>) {
     let (mut shown, mut hidden, mut next) = (String::new(), Vec::new(), 0);
     for (at, _) in text.match_indices('=') {
         let (Some(before), Some(value)) = (text.get(next..at), text.get(at + 1..)) else { continue };
+        if value.starts_with(HIDDEN) || !names_secret(before) {
+            continue;
+        }
         let length = length(value);
-        if length == 0 || value.starts_with(HIDDEN) || !names_secret(before) {
+        if length == 0 {
             continue;
         }
         shown.push_str(before);
@@ -62,14 +65,14 @@ fn written(name: &str) -> String {
 /// How many bytes of a text belong to a value at its beginning: up to where cookies and queries end one, groups and classes of
 /// an expression as a whole.
 fn length(text: &str) -> usize {
-    if let Some(quote) = text.chars().next().filter(|first| matches!(first, '"' | '\'')) {
-        return text.get(1..).and_then(|rest| rest.find(quote)).map_or(text.len(), |end| end + 2);
-    }
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''));
     let (mut depth, mut in_class, mut is_escaped) = (0_usize, false, false);
-    for (at, sign) in text.char_indices() {
+    for (at, sign) in text.char_indices().skip(usize::from(quote.is_some())) {
         match sign {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
+            _ if quote == Some(sign) => return at + 1,
+            _ if quote.is_some() => {}
             ']' => in_class = false,
             _ if in_class => {}
             '[' => in_class = true,
@@ -95,6 +98,8 @@ mod tests {
             ("a=1; session_token=abc; b=2", "a=1; session_token=•••••; b=2"),
             ("token=abc, def", "token=•••••"),
             ("api-key=\"abc;def\"; b=2", "api-key=•••••; b=2"),
+            (r#"api-key="abc\"def"; b=2"#, "api-key=•••••; b=2"),
+            ("a=token=abc&b=2", "a=token=•••••&b=2"),
             ("{\"token\": \"abc\"}", "{\"token\":•••••"),
             ("password: abc", "password:•••••"),
             ("Bearer password=abc", "Bearer password=•••••"),

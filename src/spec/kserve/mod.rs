@@ -356,7 +356,7 @@ mod tests {
             let (name, size) = units[unit];
             let digits: u128 = format!("0{whole}{part}").parse().unwrap();
             let second = 1_000_000_000 * 10_u128.pow(part.len() as u32);
-            prop_assert_eq!(is_rollout(&format!("{whole}.{part}{name}")), digits * size % second == 0);
+            prop_assert_eq!(is_rollout(&format!("{whole}.{part}{name}")), (digits * size).is_multiple_of(second));
         }
     }
 }
