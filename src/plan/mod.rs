@@ -93,7 +93,7 @@ pub struct Observed {
     pub children: BTreeMap<ObjectKey, Value>,
     /// Whether Knative's API is served.
     pub knative: bool,
-    /// Models that a revision has written which never came to be deployed, see [`pending`].
+    /// Models that a revision has written which never came to be deployed, see [`pending()`].
     pub pending: BTreeSet<ObjectKey>,
 }
 
