@@ -23,7 +23,7 @@ pub use live::{Destination, destinations, in_force, is_split, without};
 pub use problems::problems;
 pub use request::{HttpRequest, RequestError};
 pub use shares::{Share, shares};
-pub use words::{Rule, rules};
+pub use words::{Rule, others, rules};
 
 use crate::manifest::{Manifest, ManifestError, ObjectKey, ReadError, Role, read_documents};
 use open::{Part, parse};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::decide::is_route;
 use super::{Goal, Mode, Observation, Observed, Plan, Release, Wanted, is_routemap, plan, resources};
@@ -42,13 +42,13 @@ impl Before {
     /// What `wanted` changes in it.
     pub fn plan(mut self, wanted: &Wanted, release: &Release, goal: &Goal) -> Plan {
         let routemap = routemap(&self.objects).cloned();
-        let observe = |key: &ObjectKey, object: &Value| Observation {
-            live: self.objects.remove(key),
-            desired: Some(object.clone()),
-            conflicts: Vec::new(),
-            mode: Mode::Texts,
+        let knative =
+            uses_knative(self.objects.iter().chain(wanted.manifests.iter().map(|one| (&one.key, &one.object))));
+        let mut observe = |key: &ObjectKey, object: &Value| {
+            let (mut live, mut desired) = (self.objects.remove(key), object.clone());
+            live.iter_mut().chain([&mut desired]).for_each(without_nothing);
+            Observation { live, desired: Some(desired), conflicts: Vec::new(), mode: Mode::Texts }
         };
-        let mut observe = observe;
         let objects =
             wanted.manifests.iter().map(|manifest| (manifest.key.clone(), observe(&manifest.key, &manifest.object)));
         let objects: BTreeMap<ObjectKey, Observation> = objects.collect();
@@ -59,9 +59,45 @@ impl Before {
             resources: groups.map(resources).unwrap_or_default(),
             routemap,
             left: self.objects,
+            knative,
             ..Observed::default()
         };
         plan(wanted, &observed, release, goal)
+    }
+}
+
+/// Whether a route leads through Knative's gateway: InferenceServices that name no mode have Knative's then.
+fn uses_knative<'a>(mut objects: impl Iterator<Item = (&'a ObjectKey, &'a Value)>) -> bool {
+    objects.any(|(key, object)| {
+        let rules = object["spec"]["http"].as_array().filter(|_| is_route(key)).into_iter().flatten();
+        let mut items = rules.filter_map(|rule| rule["route"].as_array()).flatten();
+        items.any(|item| {
+            let host = item["destination"]["host"].as_str().unwrap_or_default();
+            host.split('.').next() == Some("knative-local-gateway")
+        })
+    })
+}
+
+/// An object as the API server stores it, as far as it drops what says nothing: nulls, and empty labels and annotations.
+fn without_nothing(object: &mut Value) {
+    without_nulls(object);
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let says = |key: &String, value: &mut Value| {
+            let is_empty = value.as_object().is_some_and(Map::is_empty);
+            !(is_empty && ["labels", "annotations"].contains(&key.as_str()))
+        };
+        metadata.retain(says);
+    }
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 

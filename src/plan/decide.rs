@@ -1,6 +1,6 @@
 //! From what was observed to a plan: what changes, in which order, what is refused, and of what is warned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -52,7 +52,11 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
     let mut members = members(&changes, observed, &live_routes, weights);
     yielding(&mut members, live_route, wanted.route.is_some() && !leaves_route);
     let target = wanted.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
-    let traffic = shifts(live_route, target.as_ref().map(|manifest| &manifest.object));
+    let mut traffic = shifts(live_route, target.as_ref().map(|manifest| &manifest.object));
+    // As the values name them; then those that go.
+    let places: BTreeMap<&str, usize> =
+        members.iter().filter_map(|member| Some((member.name.as_str(), member.index?))).collect();
+    traffic.sort_by_key(|shift| places.get(shift.version.as_str()).copied().unwrap_or(usize::MAX));
     let mut refusals: Vec<Refusal> = changes
         .iter()
         .filter(|change| change.action != Action::Delete)
@@ -228,18 +232,13 @@ fn steps(changes: &[Change], leaves: bool, with_route: &BTreeSet<ObjectKey>) -> 
 pub fn shifts(before: Option<&Value>, after: Option<&Value>) -> Vec<Shift> {
     let before = before.map(shares).unwrap_or_default();
     let after = after.map(shares).unwrap_or_default();
-    let mut shifts: Vec<Shift> = Vec::new();
-    for (version, share) in &before {
-        shifts.push(Shift { version: version.clone(), before: Some(*share), after: None });
-    }
-    for (version, share) in after {
-        match shifts.iter_mut().find(|shift| shift.version == version) {
-            Some(shift) => shift.after = Some(share),
-            None => shifts.push(Shift { version, before: None, after: Some(share) }),
-        }
-    }
-    shifts.sort_by(|a, b| a.version.cmp(&b.version));
-    shifts
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let shift = |version: &String| Shift {
+        version: version.clone(),
+        before: before.get(version).copied(),
+        after: after.get(version).copied(),
+    };
+    names.into_iter().map(shift).collect()
 }
 
 #[cfg(test)]

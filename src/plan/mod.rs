@@ -12,6 +12,7 @@ mod pending;
 mod refusal;
 mod status;
 mod story;
+mod surprise;
 mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,8 @@ pub use next::{Next, Outcome, RouteWrite, Routed, Seen, next};
 pub use pending::pending;
 pub use refusal::Refusal;
 pub use status::{RouteStatus, Status, VersionStatus, Writer, status};
-pub use story::{Beside, Note, Surprise, story, surprises};
+pub use story::{Note, story};
+pub use surprise::{Beside, Surprise, surprises};
 pub use warning::Warning;
 
 /// What the cluster says of one object.

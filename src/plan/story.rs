@@ -1,14 +1,13 @@
-//! A plan in words: which step moves what, what serves meanwhile, what a failure leaves, and what may surprise a reviewer.
+//! A plan in words: which step moves what, what serves meanwhile, and what a failure leaves.
 
-use std::cell::LazyCell;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use serde_json::Value;
+
 use super::member::can_lose;
-use super::warning::model;
 use super::{Action, Member, Plan, Shift, Step, has_state};
 use crate::manifest::Role;
-use crate::route::Share;
+use crate::route::{Rule, Share, rules};
 
 /// Of how many versions the same is said one by one.
 const MOST: usize = 4;
@@ -20,99 +19,6 @@ pub struct Note {
     pub step: usize,
     /// One sentence.
     pub text: String,
-}
-
-/// Something that a reviewer may not expect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Surprise {
-    /// The model of the only version that gets requests is changed in place.
-    OnlyOne(String),
-    /// A version that did not exist starts with more than half of the requests, though others serve.
-    Large {
-        /// Name of the version.
-        version: String,
-        /// Its share, as it is printed.
-        share: String,
-        /// Which others are to get requests.
-        beside: Beside,
-    },
-    /// A version that gets requests now is removed, and no other has its model.
-    Removed {
-        /// Name of the version.
-        version: String,
-        /// Its share now.
-        share: Share,
-        /// Which of those that serve now stay.
-        beside: Beside,
-    },
-}
-
-/// Which versions stand beside one, of those that can take its share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beside {
-    /// Others with a share of their own.
-    Others,
-    /// None.
-    Nobody,
-}
-
-impl Surprise {
-    /// The stable name of the rule that it belongs to, in kebab-case; [`crate::findings::RULES`] says what each means.
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Surprise::OnlyOne(_) => "only-version-changed",
-            Surprise::Large { .. } => "large-start",
-            Surprise::Removed { .. } => "removed-with-requests",
-        }
-    }
-
-    /// Name of the version that it is about.
-    pub fn version(&self) -> &str {
-        match self {
-            Surprise::OnlyOne(version) | Surprise::Large { version, .. } | Surprise::Removed { version, .. } => version,
-        }
-    }
-
-    /// What of it the user can do.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Surprise::OnlyOne(_) => {
-                "release the new model as a candidate first: another entry of `application.versions`"
-            }
-            Surprise::Large { beside: Beside::Others, .. } => "let it start with a small weight",
-            Surprise::Large { beside: Beside::Nobody, .. } => {
-                "keep what serves now as the first entry of `application.versions`, and let the new version start beside it"
-            }
-            Surprise::Removed { share: Share::Matched, .. } => {
-                "remove it when nobody sends such requests any more: they go where those without a match do"
-            }
-            Surprise::Removed { beside: Beside::Others, .. } => {
-                "take its weight to 0 first, and remove it with the next release"
-            }
-            Surprise::Removed { beside: Beside::Nobody, .. } => {
-                "keep it as an entry of `application.versions`, and remove it when another version has its requests"
-            }
-        }
-    }
-}
-
-impl fmt::Display for Surprise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Surprise::OnlyOne(version) => {
-                write!(f, "{version} is the only version that gets requests, and its model is changed in place")
-            }
-            Surprise::Large { version, share, .. } => {
-                write!(f, "{version} is new and starts at {share} of the requests")
-            }
-            Surprise::Removed { version, share: Share::Matched, .. } => {
-                write!(f, "{version} is removed, and a match sends requests to it")
-            }
-            Surprise::Removed { version, share, .. } => {
-                write!(f, "{version} is removed while it gets {share} of the requests")
-            }
-        }
-    }
 }
 
 /// The sentences of every step, in order.
@@ -131,79 +37,17 @@ pub fn story(plan: &Plan) -> Vec<Note> {
     notes
 }
 
-/// What may surprise a reviewer, beside the warnings of the plan.
-pub fn surprises(plan: &Plan) -> Vec<Surprise> {
-    let mut found = Vec::new();
-    let serving: Vec<&Shift> = plan.traffic.iter().filter(|shift| gets_requests(shift.before)).collect();
-    let changed = |member: &&Member| member.index.is_some() && member.routed && changes_model(plan, member);
-    if let [only] = serving.as_slice() {
-        let only = plan.members.iter().filter(changed).find(|member| member.name == only.version);
-        found.extend(only.map(|member| Surprise::OnlyOne(member.name.clone())));
-    }
-    let mut members: HashMap<&str, Vec<&Member>> = HashMap::new();
-    plan.members.iter().for_each(|member| members.entry(&member.name).or_default().push(member));
-    let models = LazyCell::new(|| {
-        let wanted = plan.changes.iter().filter(|change| matches!(change.role, Some(Role::Version(_))));
-        wanted.filter_map(|change| model(change.pair.after())).collect::<HashSet<String>>()
-    });
-    for shift in &plan.traffic {
-        let named = members.get(shift.version.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let is_new = named.iter().any(|member| is_new(plan, member));
-        if let (None, Some(after @ Share::Part { weight, total })) = (shift.before, shift.after)
-            && is_new
-            && weight * 2 > total
-            && !serving.is_empty()
-        {
-            let beside = beside(plan, |other| other.version != shift.version && has_part(other.after));
-            found.push(Surprise::Large { version: shift.version.clone(), share: after.to_string(), beside });
-        }
-        let goes = named.iter().find(|member| member.index.is_none());
-        if let (Some(before), None, Some(member)) = (shift.before, shift.after, goes)
-            && gets_requests(Some(before))
-            && !has_heir(plan, member, &models)
-        {
-            let beside = beside(plan, |other| has_part(other.before) && has_part(other.after));
-            found.push(Surprise::Removed { version: shift.version.clone(), share: before, beside });
-        }
-    }
-    found
-}
-
-/// Whether the model of a version that goes is one of the wanted ones: that is a promotion, or a rename.
-fn has_heir(plan: &Plan, member: &Member, wanted: &HashSet<String>) -> bool {
-    let of = |key| plan.change(key).and_then(|change| model(change.pair.before()));
-    member.objects.iter().filter_map(of).any(|model| wanted.contains(&model))
-}
-
-/// Whether there are versions that can take a share.
-fn beside(plan: &Plan, can: impl Fn(&Shift) -> bool) -> Beside {
-    if plan.traffic.iter().any(can) { Beside::Others } else { Beside::Nobody }
-}
-
-/// Whether a version has a share of the requests that no match takes out.
-fn has_part(share: Option<Share>) -> bool {
-    matches!(share, Some(Share::Part { weight: 1.., .. }))
-}
-
-fn gets_requests(share: Option<Share>) -> bool {
-    match share {
-        Some(Share::Part { weight, .. }) => weight > 0,
-        Some(Share::Matched) => true,
-        Some(Share::Mirrored(_)) | None => false,
-    }
-}
-
 /// The objects of a version that are models or their pods, by what happens to them.
 fn happens(plan: &Plan, member: &Member, action: Action) -> bool {
     let is = |key| plan.change(key).is_some_and(|change| change.action == action && has_state(key));
     member.objects.iter().any(is)
 }
 
-fn is_new(plan: &Plan, member: &Member) -> bool {
+pub(super) fn is_new(plan: &Plan, member: &Member) -> bool {
     member.index.is_some() && happens(plan, member, Action::Create)
 }
 
-fn changes_model(plan: &Plan, member: &Member) -> bool {
+pub(super) fn changes_model(plan: &Plan, member: &Member) -> bool {
     member.model && happens(plan, member, Action::Update)
 }
 
@@ -223,16 +67,32 @@ fn writes(plan: &Plan) -> Vec<String> {
         plan.members.iter().filter(|member| member.routed && changes_model(plan, member)).collect();
     for member in changed.iter().take(MOST) {
         let name = &member.name;
-        texts.push(match (member.interrupts, member.yields) {
-            (true, true) => {
+        let shift = plan.traffic.iter().find(|shift| shift.version == *name);
+        let moves = shift.filter(|shift| shift.before != shift.after && shift.after.is_some());
+        texts.push(match (member.interrupts, member.yields, moves.and_then(|shift| shift.before)) {
+            _ if gets_copies(shift) => {
+                format!("{name} gets copies as before, which its old model answers until the new one is loaded")
+            }
+            (true, true, _) => {
                 format!("the share of {name} moves to the others before it is replaced, and comes back after")
             }
-            (true, false) => format!("requests to {name} fail while it is replaced"),
-            (false, _) => format!("{name} keeps its requests, which its old model answers until the new one is loaded"),
+            (true, false, _) => format!("requests to {name} fail while it is replaced"),
+            // The model moves before the share does.
+            (false, _, Some(before @ Share::Part { .. })) => {
+                format!("{name} keeps its {before} until the route is written: its old model answers, then the new one")
+            }
+            (false, ..) => {
+                format!("{name} keeps its requests, which its old model answers until the new one is loaded")
+            }
         });
     }
     texts.extend(more(changed.len()));
     texts
+}
+
+/// Whether a version gets copies of requests alone, whose answers nobody waits for.
+fn gets_copies(shift: Option<&Shift>) -> bool {
+    matches!(shift.and_then(|shift| shift.before), Some(Share::Mirrored(_)))
 }
 
 /// That what was said of the first ones holds for others, too.
@@ -273,6 +133,7 @@ fn failures(plan: &Plan) -> Vec<String> {
         let changed: Vec<&str> = plan.members.iter().filter(waited).map(name).collect();
         return match (changed.as_slice(), &plan.before) {
             ([], _) => Vec::new(),
+            ([one], None) if plan.members.len() == 1 => vec![format!("if {one} fails: exit code 4")],
             (names, None) => vec![format!("if {} fails, the others go on; exit code 4", one_of(names))],
             (names, Some(_)) => vec![format!("if {} fails, the route stays as it is; exit code 4", one_of(names))],
         };
@@ -294,6 +155,12 @@ fn failures(plan: &Plan) -> Vec<String> {
     let changed: Vec<&Member> = changed.collect();
     for member in changed.iter().take(MOST) {
         let name = &member.name;
+        if gets_copies(plan.traffic.iter().find(|shift| shift.version == *name)) {
+            texts.push(format!(
+                "if {name} stops serving, copies of requests are lost and no request fails; exit code 4"
+            ));
+            continue;
+        }
         let others = plan.members.iter().any(|other| other.routed && other.name != *name);
         texts.push(match others && plan.before.as_ref().is_some_and(|before| can_lose(before, member)) {
             true => format!("if {name} stops serving, its share goes to the others; exit code 4"),
@@ -330,17 +197,36 @@ fn moves(plan: &Plan) -> Vec<String> {
     if plan.left_to_controller.is_some() {
         return vec!["the Iter8 controller moves traffic by itself, as versions become ready".to_owned()];
     }
-    let moved: Vec<&Shift> = plan.traffic.iter().filter(|shift| shift.before != shift.after).collect();
-    match (writes_route, moved.as_slice()) {
-        (false, _) => Vec::new(),
-        (true, []) => vec!["no share changes".to_owned()],
-        (true, moved) => {
-            let words: Vec<String> = moved.iter().take(4).map(|shift| shift.to_string()).collect();
-            let more = moved.len().saturating_sub(4);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            vec![format!("traffic moves at once: {}{more}", words.join(", "))]
-        }
+    if !writes_route {
+        return Vec::new();
     }
+    let moved: Vec<&Shift> = plan.traffic.iter().filter(|shift| shift.is_seen()).collect();
+    let mut texts = Vec::new();
+    if !moved.is_empty() {
+        let words: Vec<String> = moved.iter().take(MOST).map(|shift| shift.to_string()).collect();
+        let more = moved.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        texts.push(format!("traffic moves at once: {}{more}", words.join(", ")));
+    } else if plan.traffic.iter().any(|shift| shift.before != shift.after) {
+        texts.push("no share changes by as much as 0.1%".to_owned());
+    }
+    let by_match = |share: Option<Share>| share == Some(Share::Matched);
+    if !moved.iter().any(|shift| by_match(shift.before) || by_match(shift.after)) && moves_matches(plan) {
+        texts.push("the requests that matches take out move at once".to_owned());
+    }
+    if texts.is_empty() {
+        texts.push("no share changes".to_owned());
+    }
+    texts
+}
+
+/// Whether other requests are taken out than before, or others answer them.
+fn moves_matches(plan: &Plan) -> bool {
+    let target = plan.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
+    let matched = |route: Option<&Value>| -> Vec<Rule> {
+        route.map(rules).into_iter().flatten().filter(|rule| !rule.copies).collect()
+    };
+    plan.before.is_some() && matched(plan.before.as_ref()) != matched(target.as_ref().map(|manifest| &manifest.object))
 }
 
 /// What drains.
@@ -348,7 +234,15 @@ fn leaves(plan: &Plan) -> Option<String> {
     let gone = plan.traffic.iter().filter(|shift| shift.before.is_some() && shift.after.is_none());
     let gone: Vec<&str> = gone.map(|shift| shift.version.as_str()).collect();
     let drain = plan.goal.drain.as_secs();
-    (!gone.is_empty()).then(|| format!("{} still answers requests on their way, for {drain}s", listed(&gone)))
+    let answer = if gone.len() == 1 { "answers" } else { "answer" };
+    (!gone.is_empty()).then(|| format!("{} still {answer} requests on their way, for {drain}s", listed(&gone)))
+}
+
+impl Shift {
+    /// Whether the share changes as it is printed, in tenths of a percent.
+    pub fn is_seen(&self) -> bool {
+        self.before.map(|share| share.to_string()) != self.after.map(|share| share.to_string())
+    }
 }
 
 impl fmt::Display for Shift {

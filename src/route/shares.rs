@@ -56,9 +56,9 @@ pub fn shares(route: &Value) -> BTreeMap<String, Share> {
             .collect();
         if takes_all(matches) {
             split(&destinations, &mut shares);
-            if let Some(host) = rule["mirror"]["host"].as_str() {
+            if let Some(name) = mirrored(rule) {
                 let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
-                shares.insert(first_label(host), Share::Mirrored(percent.round() as u64));
+                shares.insert(name, Share::Mirrored(percent.round() as u64));
             }
             // Rules behind it never see a request.
             break;
@@ -114,6 +114,18 @@ pub(super) fn name(destination: &Value) -> String {
     found.unwrap_or_else(|| first_label(host))
 }
 
+/// The name of the version that gets copies of a rule's requests. No header says it: where those that answer are called as
+/// their hosts without the `-predictor` of KServe's Services, it is, too.
+pub(super) fn mirrored(rule: &Value) -> Option<String> {
+    let host = first_label(rule["mirror"]["host"].as_str()?);
+    let of_kserve = |item: &Value| {
+        let own = first_label(item["destination"]["host"].as_str().unwrap_or_default());
+        own.strip_suffix("-predictor").is_some_and(|version| version == name(item))
+    };
+    let is_predictor = rule["route"].as_array().is_some_and(|items| items.iter().any(of_kserve));
+    Some(host.strip_suffix("-predictor").filter(|_| is_predictor).map_or_else(|| host.clone(), str::to_owned))
+}
+
 pub(super) fn first_label(host: &str) -> String {
     host.split('.').next().unwrap_or_default().to_owned()
 }
@@ -155,6 +167,18 @@ mod tests {
             {"route": [{"destination": {"host": "a"}}], "mirror": {"host": "c.d"}, "mirrorPercentage": {"value": 30}},
             {"route": [{"destination": {"host": "never"}}]}]}});
         assert_eq!(text(&route), ["a 100%", "b by match", "c mirror 30%"]);
+    }
+
+    #[test]
+    fn a_copy_goes_to_the_version_and_not_to_its_service() {
+        let route = |primary: &str, name: &str| {
+            let headers = json!({"response": {"add": {"app-version": name}}});
+            json!({"spec": {"http": [{"route": [{"destination": {"host": primary}, "headers": headers}], "mirror": {"host": "b-predictor.c"}}]}})
+        };
+        assert_eq!(text(&route("a-predictor.c", "a")), ["a 100%", "b mirror 100%"]);
+        // Services that are called so are no InferenceServices.
+        assert_eq!(text(&route("a-predictor.c", "a-predictor")), ["a-predictor 100%", "b-predictor mirror 100%"]);
+        assert_eq!(text(&route("a.c", "a")), ["a 100%", "b-predictor mirror 100%"]);
     }
 
     #[test]

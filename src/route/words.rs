@@ -4,15 +4,17 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::shares::{first_label, name, takes_all, weight};
+use super::shares::{mirrored, name, takes_all, weight};
 
 /// One rule: which requests, and who answers them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Which requests, as in `requests with header traffic: test`.
     pub requests: String,
-    /// Names of the versions that answer them, as their answers carry them.
+    /// Names of the versions that answer them, as their answers carry them; of copies with their percentage.
     pub versions: Vec<String>,
+    /// Whether they are copies of requests that others answer.
+    pub copies: bool,
 }
 
 /// The rules with matches, in the order of the route, and a mirror; the second hop through Knative's gateway is none.
@@ -31,10 +33,10 @@ pub fn rules(route: &Value) -> Vec<Rule> {
         let versions: Vec<String> = destinations.iter().filter(takes).map(name).collect();
         let hop = |version: &String| *matches == serde_json::json!([{"headers": {"branch": {"exact": version}}}]);
         if takes_all(matches) {
-            if let Some(host) = rule["mirror"]["host"].as_str() {
+            if let Some(name) = mirrored(rule) {
                 let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
-                let requests = format!("copies of {percent}% of the requests, whose answers are dropped");
-                found.push(Rule { requests, versions: vec![first_label(host)] });
+                let requests = "copies of requests, whose answers are dropped".to_owned();
+                found.push(Rule { requests, versions: vec![format!("{percent}% to {name}")], copies: true });
             }
             // Rules behind it never see a request.
             break;
@@ -42,10 +44,22 @@ pub fn rules(route: &Value) -> Vec<Rule> {
         if !versions.iter().any(hop) {
             let of = if istio.is_some() { istio_match } else { gateway_match };
             let alternatives: Vec<String> = matches.as_array().into_iter().flatten().map(of).collect();
-            found.push(Rule { requests: format!("requests {}", alternatives.join(", or ")), versions });
+            let requests = format!("requests {}", alternatives.join(", or "));
+            found.push(Rule { requests, versions, copies: false });
         }
     }
     found
+}
+
+/// Who answers the requests that no match takes out, by name; nobody where no rule takes them.
+pub fn others(route: &Value) -> Vec<String> {
+    let istio = route["spec"]["http"].as_array();
+    let mut all = istio.or(route["spec"]["rules"].as_array()).into_iter().flatten();
+    let (matches, list) = if istio.is_some() { ("match", "route") } else { ("matches", "backendRefs") };
+    let Some(rule) = all.find(|rule| takes_all(&rule[matches])) else { return Vec::new() };
+    let destinations = rule[list].as_array().map(Vec::as_slice).unwrap_or_default();
+    let takes = |destination: &&Value| destinations.len() == 1 || weight(destination, istio.is_some()) > 0;
+    destinations.iter().filter(takes).map(name).collect()
 }
 
 /// One `HTTPMatchRequest` of Istio's.
@@ -159,8 +173,8 @@ mod tests {
         let to = json!([{"destination": {"host": "a"}}]);
         let mirror = json!({"host": "b.models", "port": {"number": 80}});
         let route = |percent: f64| json!({"spec": {"http": [{"route": to, "mirror": mirror, "mirrorPercentage": {"value": percent}}]}});
-        assert_eq!(of(route(20.0)), ["copies of 20% of the requests, whose answers are dropped → b"]);
-        assert_eq!(of(route(0.5)), ["copies of 0.5% of the requests, whose answers are dropped → b"]);
+        assert_eq!(of(route(20.0)), ["copies of requests, whose answers are dropped → 20% to b"]);
+        assert_eq!(of(route(0.5)), ["copies of requests, whose answers are dropped → 0.5% to b"]);
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub(super) fn document(plan: &Plan, release: &Release, told: &[Finding]) -> Valu
         .collect();
     let matches: Vec<Value> = matched(plan)
         .into_iter()
-        .map(|(requests, versions)| json!({"requests": requests, "versions": versions}))
+        .map(|rule| {
+            json!({"requests": rule.requests, "versions": rule.words(), "before": rule.before, "after": rule.after})
+        })
         .collect();
     let story: Vec<Value> =
         story(plan).into_iter().map(|note| json!({"step": note.step + 1, "text": note.text})).collect();

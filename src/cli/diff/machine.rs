@@ -3,7 +3,7 @@
 use serde_json::Map;
 
 use super::Show;
-use super::text::{counts, is_shown, matched, object, step, unrouted, word};
+use super::text::{Matched, counts, is_shown, matched, object, step, told_shifts, unrouted, word};
 use crate::cli::document::{self, Found};
 use crate::cli::failure::Failure;
 use crate::cli::message::words;
@@ -94,14 +94,14 @@ fn page(plan: &Plan, verdict: &str, told: &[Finding], show: &Show) -> Result<Pag
     }
     let mut sections = vec![Section::of(head)];
     if !plan.traffic.is_empty() {
-        let rows = plan.traffic.iter().map(row).collect();
+        let (shown, same) = told_shifts(&plan.traffic);
+        let mut rows: Vec<String> = shown.into_iter().map(row).collect();
+        rows.extend((same > 0).then(|| findings::row(&[format!("{same} more"), "as before".into(), String::new()])));
         sections.push(table("| version | requests before | after |\n|---|---|---|\n", rows, "version"));
     }
     let matched = matched(plan);
     if !matched.is_empty() {
-        let row = |(requests, versions): (String, String)| {
-            findings::row(&[findings::text(&requests), findings::text(&versions)])
-        };
+        let row = |rule: Matched| findings::row(&[findings::text(&rule.requests), findings::text(&rule.words())]);
         let rows = matched.into_iter().map(row).collect();
         sections.push(table("| requests that match | versions |\n|---|---|\n", rows, "row"));
     }

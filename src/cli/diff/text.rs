@@ -9,7 +9,7 @@ use crate::findings::visible;
 use crate::manifest::ObjectKey;
 use crate::parallel;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
-use crate::route::{Rule, Share, rules};
+use crate::route::{Rule, Share, others, rules};
 
 /// The difference for people: how traffic moves, every object, the steps, counts.
 pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, Failure> {
@@ -108,25 +108,65 @@ pub(in crate::cli) fn word(action: Action) -> &'static str {
     }
 }
 
+/// How many are told one by one: names of a step, versions whose share stays.
+const FEW: usize = 20;
+
+/// The share of every version, before and after; of many those that change.
 pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
-    let width = shifts.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
+    let (shown, same) = told_shifts(shifts);
+    let width = shown.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
     let share = |share: &Option<Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
-    let line = |shift: &Shift| match (share(&shift.before), share(&shift.after)) {
+    let line = |shift: &&Shift| match (share(&shift.before), share(&shift.after)) {
         (before, after) if before == after => format!("{:width$}  {before}\n", shift.version),
         (before, after) => format!("{:width$}  {before} → {after}\n", shift.version),
     };
-    shifts.iter().map(|shift| visible(&line(shift)).into_owned()).collect()
+    let mut text: String = shown.iter().map(line).collect();
+    if same > 0 {
+        let more = if shown.is_empty() { "versions" } else { "more" };
+        let _ = writeln!(text, "{same} {more} keep their shares");
+    }
+    text
+}
+
+/// The shifts that are told, and how many are not, since nothing is seen of them.
+pub(super) fn told_shifts(shifts: &[Shift]) -> (Vec<&Shift>, usize) {
+    let shown: Vec<&Shift> = shifts.iter().filter(|shift| shifts.len() <= FEW || shift.is_seen()).collect();
+    let same = shifts.len() - shown.len();
+    (shown, same)
 }
 
 /// What the matches of the route send where, before and after.
 fn matches(plan: &Plan) -> String {
     let words = matched(plan).into_iter();
-    words.map(|(requests, moves)| format!("{requests}  {moves}\n")).collect()
+    words.map(|rule| format!("{}  {}\n", rule.requests, rule.words())).collect()
 }
 
-/// The requests that a match names, in words without secrets, each with the versions that answer them: before and after where
-/// they differ.
-pub(super) fn matched(plan: &Plan) -> Vec<(String, String)> {
+/// The requests that a match names, or their copies, and who answers them before and after.
+pub(super) struct Matched {
+    /// Which requests, in words without secrets.
+    pub requests: String,
+    /// The versions that the match sends them to before; none where there is no such match.
+    pub before: Option<Vec<String>>,
+    /// And after.
+    pub after: Option<Vec<String>>,
+    /// Who answers them where there is no such match: before, and after.
+    others: [String; 2],
+}
+
+impl Matched {
+    /// Who answers: before and after where they differ.
+    pub fn words(&self) -> String {
+        let of = |versions: &Option<Vec<String>>, others: &String| {
+            versions.as_ref().map_or_else(|| others.clone(), |versions| versions.join(", "))
+        };
+        let [before, after] = &self.others;
+        let (before, after) = (of(&self.before, before), of(&self.after, after));
+        if before == after { before } else { format!("{before} → {after}") }
+    }
+}
+
+/// What matches name before or after, and copies.
+pub(super) fn matched(plan: &Plan) -> Vec<Matched> {
     let of = |route: Option<&serde_json::Value>| route.map(rules).unwrap_or_default();
     let target = plan.route.as_ref().or(plan.left_to_controller.as_ref());
     let target = target.and_then(|route| route.at(&route.in_force(|_| true)).ok());
@@ -138,13 +178,21 @@ pub(super) fn matched(plan: &Plan) -> Vec<(String, String)> {
     let pair = secret::hidden(&Pair::new(plan.before.as_ref(), target));
     let (before, after) = (of(pair.before()), of(pair.after()));
     let versions = |rules: &[Rule], requests: &str| {
-        let rule = rules.iter().find(|rule| rule.requests == requests);
-        rule.map_or("–".to_owned(), |rule| rule.versions.join(", "))
+        rules.iter().find(|rule| rule.requests == requests).map(|rule| rule.versions.clone())
     };
+    let nobody = || "–".to_owned();
+    let others = |route: Option<&serde_json::Value>| match route.map(others).unwrap_or_default().as_slice() {
+        [] => nobody(),
+        [one] => one.clone(),
+        _ => "by share".to_owned(),
+    };
+    let without = [others(pair.before()), others(pair.after())];
     let new = after.iter().filter(|rule| before.iter().all(|other| other.requests != rule.requests));
-    let told = before.iter().chain(new).map(|rule| {
-        let (old, new) = (versions(&before, &rule.requests), versions(&after, &rule.requests));
-        (rule.requests.clone(), if old == new { old } else { format!("{old} → {new}") })
+    let told = before.iter().chain(new).map(|rule| Matched {
+        requests: rule.requests.clone(),
+        before: versions(&before, &rule.requests),
+        after: versions(&after, &rule.requests),
+        others: if rule.copies { [nobody(), nobody()] } else { without.clone() },
     });
     told.collect()
 }
@@ -172,20 +220,28 @@ pub(super) fn step(plan: &Plan, index: usize) -> String {
         let member = plan.members.iter().find(|member| member.index == Some(index));
         member.map_or_else(|| index.to_string(), |member| member.name.clone())
     };
-    let keys = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let keys = |keys: &[ObjectKey]| listed(keys.iter().map(ToString::to_string).collect());
     let text = match plan.steps.get(index) {
         None => return String::new(),
         Some(Step::Write(objects)) => format!("write {}", keys(objects)),
         Some(Step::Settle(versions)) => {
             let names: Vec<String> = versions.iter().map(|index| named(*index)).collect();
             let are = if names.len() == 1 { "is" } else { "are" };
-            format!("wait until {} {are} settled", names.join(", "))
+            format!("wait until {} {are} settled", listed(names))
         }
         Some(Step::Route(objects)) => format!("route: write {}", keys(objects)),
         Some(Step::Drain) => "drain: wait until requests have left the versions that go".to_owned(),
         Some(Step::Prune(objects)) => format!("delete {}", keys(objects)),
     };
     format!("step {}: {text}\n", index + 1)
+}
+
+/// Names one after the other; of many the first ones, and how many more there are.
+fn listed(names: Vec<String>) -> String {
+    match names.as_slice() {
+        [a, b, c, rest @ ..] if names.len() > FEW => format!("{a}, {b}, {c} and {} more", rest.len()),
+        names => names.join(", "),
+    }
 }
 
 pub(super) fn counts(plan: &Plan) -> String {
