@@ -55,7 +55,7 @@ pub struct Seen {
 /// Which route is live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Routed {
-    /// The one that was live before, without these members.
+    /// The one that was live before.
     #[default]
     AsBefore,
     /// The one that was live before, without these members.
@@ -182,7 +182,7 @@ impl State<'_> {
 
     /// Whether the route that was live before has been deleted, and none has taken its place.
     fn is_unrouted(&self) -> bool {
-        let goes = |change: &super::Change| change.action == Action::Delete && prune::is_route(&change.key);
+        let goes = |change: &super::Change| change.action == Action::Delete && super::is_route(&change.key);
         let gone = self.plan.changes.iter().any(|change| goes(change) && self.seen.done.contains_key(&change.key));
         gone && !matches!(self.seen.routed, Routed::Wanted(_))
     }

@@ -1,7 +1,5 @@
 //! The route that the cluster has.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{Explained, Whence};
@@ -14,9 +12,6 @@ use crate::cli::report::Report;
 use crate::cli::request::World;
 use crate::cluster::{Cluster, News};
 use crate::route::in_force;
-
-/// How long looking may take.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// Finds the live route of a release, as `status` does.
 pub(super) fn find(
@@ -32,7 +27,7 @@ pub(super) fn find(
     let runtime = connect::runtime()?;
     let found = runtime.block_on(async {
         let stop = connect::stop();
-        let cluster = Cluster::connect(&access, &say, Instant::now() + LOOK, &stop).await?;
+        let cluster = Cluster::connect(&access, &say, Instant::now() + connect::LOOK, &stop).await?;
         let found = cluster.find(&release).await?.found;
         if found.is_empty() { Err(Missed::Nothing(Box::new(found))) } else { Ok(found) }
     });

@@ -2,7 +2,7 @@
 
 use super::{Next, Outcome, State};
 use crate::manifest::ObjectKey;
-use crate::plan::Action;
+use crate::plan::{Action, is_route};
 
 impl State<'_> {
     /// Objects that have still to be deleted.
@@ -47,11 +47,6 @@ impl State<'_> {
         }
         Next::Delete(others)
     }
-}
-
-/// Whether an object is a route.
-pub(super) fn is_route(key: &ObjectKey) -> bool {
-    key.kind == "VirtualService" || key.kind == "HTTPRoute"
 }
 
 /// Routes, and the routemaps that a controller makes routes of.
