@@ -9,6 +9,9 @@ use crate::manifest::{ManifestError, yaml};
 /// square of what differs.
 const LONG: usize = 64 * 1024;
 
+/// The most lines around a change: no object has more.
+const LONGEST: usize = 1 << 30;
+
 /// Fields of `metadata` that the API server keeps for itself.
 const BOOKKEEPING: [&str; 6] =
     ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
@@ -100,7 +103,7 @@ impl Pair {
         }
         let difference = config.diff_lines(&before, &after);
         let mut lines = Vec::new();
-        for group in difference.grouped_ops(context) {
+        for group in difference.grouped_ops(context.min(LONGEST)) {
             if !lines.is_empty() {
                 lines.push(Line { side: Side::Gap, text: String::new() });
             }

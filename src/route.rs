@@ -19,7 +19,7 @@ pub use answer::{
     Action, Addressed, Answer, Changes, Comparison, Condition, Copied, End, Outcome, Target, Tried, Truth, Verdict,
     answer, default_host,
 };
-pub use live::{Destination, destinations, in_force, is_split, without};
+pub use live::{Destination, destinations, in_force, is_split, ports, without};
 pub use problems::problems;
 pub use request::{HttpRequest, RequestError};
 pub use shares::{Share, shares};

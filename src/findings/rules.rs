@@ -143,6 +143,7 @@ pub const RULES: &[Rule] = &[
     rule("version-interrupted", "A version is down while it is replaced, and its requests fail."),
     rule("version-without-pods", "A version that gets requests is to have no pods."),
     rule("version-moved", "A model is loaded again, under another name than that of its live version."),
+    rule("port-gone", "A Service loses the port that the live route names."),
     rule("only-version-changed", "The model of the only version that gets requests is changed in place."),
     rule("large-start", "A new version starts with more than half of the requests."),
     rule("removed-with-requests", "A version is removed that gets requests now."),

@@ -76,10 +76,9 @@ pub fn plan(wanted: &Wanted, observed: &Observed, release: &Release, goal: &Goal
         refusals.push(Refusal::RouteRemoved(change.key.clone()));
     }
     refusals.extend(super::environment::refusals(&changes, observed));
-    let warnings = warning::of_plan(&wanted.manifests, &changes, &members);
+    let warnings = warning::of_plan(&wanted.manifests, &changes, &members, live_route);
     let with_route = live_route.map(|_| with_route(&changes)).filter(|_| wanted.route.is_some()).unwrap_or_default();
-    let leaves = traffic.iter().any(|shift| shift.before.is_some() && shift.after.is_none())
-        || members.iter().any(|member| member.superseded);
+    let leaves = members.iter().any(|member| member.index.is_none() && member.routed);
     let steps = steps(&changes, leaves, &with_route);
     let places = changes.iter().enumerate().map(|(place, change)| (change.key.clone(), place)).collect();
     Plan {

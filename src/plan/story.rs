@@ -1,11 +1,12 @@
 //! A plan in words: which step moves what, what serves meanwhile, and what a failure leaves.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde_json::Value;
 
 use super::member::can_lose;
-use super::{Action, Member, Plan, Shift, Step, has_state};
+use super::{Action, Member, Plan, Shift, Step, Warning, has_state};
 use crate::manifest::Role;
 use crate::route::{Rule, Share, rules};
 
@@ -68,8 +69,11 @@ fn writes(plan: &Plan) -> Vec<String> {
     for member in changed.iter().take(MOST) {
         let name = &member.name;
         let shift = plan.traffic.iter().find(|shift| shift.version == *name);
-        let moves = shift.filter(|shift| shift.before != shift.after && shift.after.is_some());
+        let moves = shift.filter(|shift| !shift.is_same() && shift.after.is_some());
+        let port =
+            plan.warnings.iter().any(|warning| matches!(warning, Warning::PortGone { version, .. } if version == name));
         texts.push(match (member.interrupts, member.yields, moves.and_then(|shift| shift.before)) {
+            _ if port => format!("requests to {name} fail until the route is written"),
             _ if gets_copies(shift) => {
                 format!("{name} gets copies as before, which its old model answers until the new one is loaded")
             }
@@ -201,18 +205,21 @@ fn moves(plan: &Plan) -> Vec<String> {
         return Vec::new();
     }
     let moved: Vec<&Shift> = plan.traffic.iter().filter(|shift| shift.is_seen()).collect();
-    let mut texts = Vec::new();
+    let mut texts = displaced(plan);
     if !moved.is_empty() {
         let words: Vec<String> = moved.iter().take(MOST).map(|shift| shift.to_string()).collect();
         let more = moved.len().saturating_sub(MOST);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         texts.push(format!("traffic moves at once: {}{more}", words.join(", ")));
-    } else if plan.traffic.iter().any(|shift| shift.before != shift.after) {
+    } else if plan.traffic.iter().any(|shift| !shift.is_same()) {
         texts.push("no share changes by as much as 0.1%".to_owned());
     }
     let by_match = |share: Option<Share>| share == Some(Share::Matched);
     if !moved.iter().any(|shift| by_match(shift.before) || by_match(shift.after)) && moves_matches(plan) {
         texts.push("the requests that matches take out move at once".to_owned());
+    }
+    if reorders_matches(plan) {
+        texts.push("matches change their order: a request that several name goes by the first of them".to_owned());
     }
     if texts.is_empty() {
         texts.push("no share changes".to_owned());
@@ -222,26 +229,69 @@ fn moves(plan: &Plan) -> Vec<String> {
 
 /// Whether other requests are taken out than before, or others answer them.
 fn moves_matches(plan: &Plan) -> bool {
-    let target = plan.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
-    let matched = |route: Option<&Value>| -> Vec<Rule> {
-        route.map(rules).into_iter().flatten().filter(|rule| !rule.copies).collect()
+    let mut sides = matches(plan);
+    sides
+        .iter_mut()
+        .for_each(|rules| rules.sort_by(|a, b| (&a.requests, &a.versions).cmp(&(&b.requests, &b.versions))));
+    let [before, after] = sides;
+    plan.before.is_some() && before != after
+}
+
+/// Whether matches that stay stand in another order.
+fn reorders_matches(plan: &Plan) -> bool {
+    let [before, after] = matches(plan);
+    let stays = |of: &[Rule], others: &[Rule]| -> Vec<String> {
+        let names: HashSet<&str> = others.iter().map(|rule| rule.requests.as_str()).collect();
+        of.iter().filter(|rule| names.contains(rule.requests.as_str())).map(|rule| rule.requests.clone()).collect()
     };
-    plan.before.is_some() && matched(plan.before.as_ref()) != matched(target.as_ref().map(|manifest| &manifest.object))
+    stays(&before, &after) != stays(&after, &before)
+}
+
+/// The rules with matches before and after.
+fn matches(plan: &Plan) -> [Vec<Rule>; 2] {
+    let target = plan.route.as_ref().and_then(|route| route.at(&route.in_force(|_| true)).ok());
+    let of = |route: Option<&Value>| route.map(rules).into_iter().flatten().filter(|rule| !rule.copies).collect();
+    [of(plan.before.as_ref()), of(target.as_ref().map(|manifest| &manifest.object))]
+}
+
+/// Versions that keep their names and move to another namespace: their requests move, though no share changes.
+fn displaced(plan: &Plan) -> Vec<String> {
+    let goes: HashMap<&str, &Member> = plan
+        .members
+        .iter()
+        .filter(|member| member.index.is_none() && member.routed)
+        .map(|member| (member.name.as_str(), member))
+        .collect();
+    let namespace = |member: &Member| member.objects.first().map(|key| key.namespace.clone()).unwrap_or_default();
+    let moves = plan.members.iter().filter(|member| member.index.is_some()).filter_map(|member| {
+        let old = goes.get(member.name.as_str())?;
+        let (from, to) = (namespace(old), namespace(member));
+        (from != to).then(|| format!("requests to {} move at once from namespace {from} to {to}", member.name))
+    });
+    moves.collect()
 }
 
 /// What drains.
 fn leaves(plan: &Plan) -> Option<String> {
-    let gone = plan.traffic.iter().filter(|shift| shift.before.is_some() && shift.after.is_none());
-    let gone: Vec<&str> = gone.map(|shift| shift.version.as_str()).collect();
+    let gone = plan.members.iter().filter(|member| member.index.is_none() && member.routed);
+    let gone: Vec<&str> = gone.map(name).collect();
     let drain = plan.goal.drain.as_secs();
     let answer = if gone.len() == 1 { "answers" } else { "answer" };
     (!gone.is_empty()).then(|| format!("{} still {answer} requests on their way, for {drain}s", listed(&gone)))
 }
 
 impl Shift {
+    /// Whether the version gets the same part of the requests before and after.
+    pub fn is_same(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => before.is_same(after),
+            (before, after) => before == after,
+        }
+    }
+
     /// Whether the share changes as it is printed, in tenths of a percent.
     pub fn is_seen(&self) -> bool {
-        self.before.map(|share| share.to_string()) != self.after.map(|share| share.to_string())
+        !self.is_same() && self.before.map(|share| share.to_string()) != self.after.map(|share| share.to_string())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Action, Change, Member};
 use crate::manifest::{Manifest, Manifests, ObjectKey, Role};
+use crate::route::ports;
 
 /// Something that an apply does, and that may surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,13 @@ pub enum Warning {
     Interrupted(String),
     /// A version that gets requests is to have no pods.
     Off(String),
+    /// The Service of a version loses the port that the live route names, before the route names another.
+    PortGone {
+        /// Name of the version.
+        version: String,
+        /// The port.
+        port: u64,
+    },
     /// A model is loaded under another name than that of its live version.
     Moved {
         /// Index of the entry.
@@ -32,6 +40,7 @@ impl Warning {
         match self {
             Warning::Interrupted(_) => "version-interrupted",
             Warning::Off(_) => "version-without-pods",
+            Warning::PortGone { .. } => "port-gone",
             Warning::Moved { .. } => "version-moved",
         }
     }
@@ -41,6 +50,9 @@ impl Warning {
         match self {
             Warning::Interrupted(_) => None,
             Warning::Off(_) => Some("give it a weight of 0 until something gives it pods"),
+            Warning::PortGone { .. } => {
+                Some("let the Service have both ports first, or give the version another name: `metadata.name`")
+            }
             // A version that bears a name of its own has been given it.
             Warning::Moved { index, to, .. } if !to.ends_with(&format!("-{index}")) || to.contains('/') => None,
             Warning::Moved { .. } => Some("give versions `metadata.name`, so that a model keeps its object"),
@@ -53,6 +65,12 @@ impl fmt::Display for Warning {
         match self {
             Warning::Interrupted(version) => write!(f, "requests to {version} fail while it is replaced"),
             Warning::Off(version) => write!(f, "requests to {version} fail: its Deployment is to have 0 replicas"),
+            Warning::PortGone { version, port } => {
+                write!(
+                    f,
+                    "requests to {version} fail until the route is written: its Service has no port {port} any more"
+                )
+            }
             Warning::Moved { index, from, to } => {
                 write!(f, "entry {index} moves from {from} to {to} and is loaded again")
             }
@@ -61,7 +79,12 @@ impl fmt::Display for Warning {
 }
 
 /// Everything that a plan warns of.
-pub(super) fn of_plan(wanted: &Manifests, changes: &[Change], members: &[Member]) -> Vec<Warning> {
+pub(super) fn of_plan(
+    wanted: &Manifests,
+    changes: &[Change],
+    members: &[Member],
+    route: Option<&Value>,
+) -> Vec<Warning> {
     let interrupted = members.iter().filter(|member| member.interrupts && member.routed && !member.yields);
     let mut warnings: Vec<Warning> = interrupted.map(|member| Warning::Interrupted(member.name.clone())).collect();
     let without_pods =
@@ -70,6 +93,7 @@ pub(super) fn of_plan(wanted: &Manifests, changes: &[Change], members: &[Member]
     let off = members.iter().filter(|member| member.index.is_some() && member.weight > 0);
     let off = off.filter(|member| member.objects.iter().any(|key| without_pods.contains(key)));
     warnings.extend(off.map(|member| Warning::Off(member.name.clone())));
+    warnings.extend(ports_gone(changes, members, route));
     warnings.extend(moved(changes));
     warnings
 }
@@ -80,6 +104,33 @@ pub(super) fn model(object: Option<&Value>) -> Option<String> {
     let uri = spec["predictor"]["model"]["storageUri"].as_str();
     let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
     uri.or(image).map(str::to_owned)
+}
+
+/// Ports that the live route names and that a changed Service of a version has no more.
+fn ports_gone(changes: &[Change], members: &[Member], route: Option<&Value>) -> Vec<Warning> {
+    let numbers = |object: Option<&Value>| -> BTreeSet<u64> {
+        let ports = object.and_then(|object| object["spec"]["ports"].as_array()).into_iter().flatten();
+        ports.filter_map(|port| port["port"].as_u64()).collect()
+    };
+    let is_changed = |change: &&Change| change.key.kind == "Service" && change.action == Action::Update;
+    let mut lost: BTreeMap<&ObjectKey, BTreeSet<u64>> = BTreeMap::new();
+    for change in changes.iter().filter(is_changed).filter(|change| matches!(change.role, Some(Role::Version(_)))) {
+        let gone = &numbers(change.pair.before()) - &numbers(change.pair.after());
+        if !gone.is_empty() {
+            lost.insert(&change.key, gone);
+        }
+    }
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let named = route.map(ports).unwrap_or_default();
+    let routed = members.iter().filter(|member| member.routed && member.index.is_some());
+    let warning = |member: &Member| {
+        let of_service = |key: &ObjectKey| lost.get(key)?.intersection(named.get(&key.name)?).next().copied();
+        let port = member.objects.iter().find_map(of_service)?;
+        Some(Warning::PortGone { version: member.name.clone(), port })
+    };
+    routed.filter_map(warning).collect()
 }
 
 /// Models that are live under another name than the one that they will be loaded under.

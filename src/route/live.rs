@@ -1,6 +1,6 @@
 //! A live route, whoever wrote it: which objects it sends requests to, and the same route without some of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -66,6 +66,22 @@ pub fn destinations(route: &Value) -> Vec<Destination> {
         }
         if rule["mirror"]["host"].is_string() {
             add(host(&rule["mirror"]));
+        }
+    }
+    found
+}
+
+/// The ports that a route names, by the Service that has them.
+pub fn ports(route: &Value) -> HashMap<String, BTreeSet<u64>> {
+    let istio = route["spec"]["http"].is_array();
+    let mut found: HashMap<String, BTreeSet<u64>> = HashMap::new();
+    for item in rules(route).into_iter().flatten().filter_map(|rule| rule[list(istio)].as_array()).flatten() {
+        let (service, port) = match istio {
+            true => (host(&item["destination"]).service, &item["destination"]["port"]["number"]),
+            false => (item["name"].as_str().unwrap_or_default().to_owned(), &item["port"]),
+        };
+        if let Some(port) = port.as_u64() {
+            found.entry(service).or_default().insert(port);
         }
     }
     found

@@ -72,6 +72,10 @@ fn of_rule(path: &str, rule: &Value, names: &Names, wrong: &mut Vec<String>) {
     if !mirror.is_null() && !is_name(&mirror["host"]) {
         wrong.push(must_be(&format!("{path}.mirror.host"), "the name of a host", &mirror["host"]));
     }
+    let percent = &rule["mirrorPercentage"]["value"];
+    if !percent.is_null() && !percent.as_f64().is_some_and(|percent| (0.0..=100.0).contains(&percent)) {
+        wrong.push(must_be(&format!("{path}.mirrorPercentage.value"), "a number from 0 to 100", percent));
+    }
 }
 
 fn of_destination(path: &str, one: &Value, wrong: &mut Vec<String>) {
@@ -144,6 +148,9 @@ mod tests {
         assert_eq!(istio(json!([rule])), want);
         let want = ["`.spec.rules[0].backendRefs[0].name` must be a name, found the number 5"];
         assert_eq!(gateway(json!([{"backendRefs": [{"name": 5}]}])), want);
+        let rule = json!([{"route": [to(json!(1))], "mirror": {"host": "b"}, "mirrorPercentage": {"value": -3}}]);
+        let want = ["`.spec.http[0].mirrorPercentage.value` must be a number from 0 to 100, found the number -3"];
+        assert_eq!(istio(rule), want);
         let want = ["`.spec.http[0].mirror.host` must be the name of a host, found nothing"];
         assert_eq!(istio(json!([{"route": [to(json!(1))], "mirror": {}}])), want);
     }

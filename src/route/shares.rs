@@ -17,23 +17,38 @@ pub enum Share {
     },
     /// The requests that a match names.
     Matched,
-    /// A copy of this percentage of the requests; its answers are dropped.
-    Mirrored(u64),
+    /// A copy of the requests, of so many thousandths of a percent; its answers are dropped.
+    Mirrored(u32),
+}
+
+impl Share {
+    /// Whether two shares are the same part of the requests, whatever their weights.
+    pub fn is_same(&self, other: &Share) -> bool {
+        match (self, other) {
+            (Share::Part { weight, total }, Share::Part { weight: others, total: of_others }) => {
+                u128::from(*weight) * u128::from(*of_others) == u128::from(*others) * u128::from(*total)
+            }
+            (one, other) => one == other,
+        }
+    }
 }
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Share::Part { weight, total } => {
-                let tenths = (weight * 1000 + total / 2) / (*total).max(1);
-                if tenths % 10 == 0 {
-                    write!(f, "{}%", tenths / 10)
-                } else {
-                    write!(f, "{}.{}%", tenths / 10, tenths % 10)
+                let (weight, total) = (u128::from(*weight), u128::from(*total));
+                let tenths = (weight * 1000 + total / 2) / total.max(1);
+                match tenths {
+                    // Who gets some requests does not get none, and who does not get all does not get all.
+                    0 if weight > 0 => f.write_str("<0.1%"),
+                    1000 if weight < total => f.write_str(">99.9%"),
+                    tenths if tenths % 10 == 0 => write!(f, "{}%", tenths / 10),
+                    tenths => write!(f, "{}.{}%", tenths / 10, tenths % 10),
                 }
             }
             Share::Matched => f.write_str("by match"),
-            Share::Mirrored(percent) => write!(f, "mirror {percent}%"),
+            Share::Mirrored(thousandths) => write!(f, "mirror {}%", f64::from(*thousandths) / 1000.0),
         }
     }
 }
@@ -57,8 +72,7 @@ pub fn shares(route: &Value) -> BTreeMap<String, Share> {
         if takes_all(matches) {
             split(&destinations, &mut shares);
             if let Some(name) = mirrored(rule) {
-                let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
-                shares.insert(name, Share::Mirrored(percent.round() as u64));
+                shares.insert(name, Share::Mirrored((percent(rule) * 1000.0).round() as u32));
             }
             // Rules behind it never see a request.
             break;
@@ -83,7 +97,7 @@ fn split(destinations: &[(String, u64)], shares: &mut BTreeMap<String, Share>) {
         shares.insert(name.clone(), Share::Part { weight: 1, total: 1 });
         return;
     }
-    let total = destinations.iter().map(|(_, weight)| weight).sum();
+    let total = destinations.iter().fold(0_u64, |total, (_, weight)| total.saturating_add(*weight));
     for (name, weight) in destinations.iter().filter(|(_, weight)| *weight > 0) {
         shares.insert(name.clone(), Share::Part { weight: *weight, total });
     }
@@ -112,6 +126,11 @@ pub(super) fn name(destination: &Value) -> String {
     let found = found.map(str::to_owned);
     let host = destination["destination"]["host"].as_str().or(destination["name"].as_str()).unwrap_or_default();
     found.unwrap_or_else(|| first_label(host))
+}
+
+/// How many percent of a rule's requests are copied: all, where nothing is said.
+pub(super) fn percent(rule: &Value) -> f64 {
+    rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0).clamp(0.0, 100.0)
 }
 
 /// The name of the version that gets copies of a rule's requests. No header says it: where those that answer are called as
@@ -150,6 +169,28 @@ mod tests {
         let to = |name: &str, weight: u32| json!({"destination": {"host": "x"}, "weight": weight, "headers": {"response": {"add": {"app-version": name}}}});
         let route = json!({"spec": {"http": [{"route": [to("a", 1), to("b", 2), to("c", 0)]}]}});
         assert_eq!(text(&route), ["a 33.3%", "b 66.7%"]);
+    }
+
+    #[test]
+    fn no_part_of_the_requests_reads_as_none_or_as_all() {
+        let share = |weight, total| Share::Part { weight, total }.to_string();
+        assert_eq!((share(1, 1_000_000), share(999_999, 1_000_000)), ("<0.1%".into(), ">99.9%".into()));
+        assert_eq!((share(0, 5), share(5, 5), share(1, 1000)), ("0%".into(), "100%".into(), "0.1%".into()));
+        assert_eq!(share(u64::MAX / 2, u64::MAX), "50%");
+        assert_eq!(Share::Mirrored(400).to_string(), "mirror 0.4%");
+    }
+
+    #[test]
+    fn shares_are_the_same_whose_weights_are_in_proportion() {
+        let part = |weight, total| Share::Part { weight, total };
+        assert!(part(1, 2).is_same(&part(50, 100)) && part(u64::MAX, u64::MAX).is_same(&part(1, 1)));
+        assert!(!part(1, 2).is_same(&part(51, 100)) && !part(1, 1).is_same(&Share::Matched));
+    }
+
+    #[test]
+    fn weights_beyond_all_bounds_are_shares_too() {
+        let to = |host: &str| json!({"destination": {"host": host}, "weight": u64::MAX});
+        assert_eq!(text(&json!({"spec": {"http": [{"route": [to("a"), to("b")]}]}})), ["a 100%", "b 100%"]);
     }
 
     #[test]

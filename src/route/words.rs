@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::shares::{mirrored, name, takes_all, weight};
+use super::shares::{mirrored, name, percent, takes_all, weight};
 
-/// One rule: which requests, and who answers them.
+/// One alternative of a match, or the copies of a rule: which requests, and who answers them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Which requests, as in `requests with header traffic: test`.
@@ -34,7 +34,7 @@ pub fn rules(route: &Value) -> Vec<Rule> {
         let hop = |version: &String| *matches == serde_json::json!([{"headers": {"branch": {"exact": version}}}]);
         if takes_all(matches) {
             if let Some(name) = mirrored(rule) {
-                let percent = rule["mirrorPercentage"]["value"].as_f64().unwrap_or(100.0);
+                let percent = percent(rule);
                 let requests = "copies of requests, whose answers are dropped".to_owned();
                 found.push(Rule { requests, versions: vec![format!("{percent}% to {name}")], copies: true });
             }
@@ -43,9 +43,11 @@ pub fn rules(route: &Value) -> Vec<Rule> {
         }
         if !versions.iter().any(hop) {
             let of = if istio.is_some() { istio_match } else { gateway_match };
-            let alternatives: Vec<String> = matches.as_array().into_iter().flatten().map(of).collect();
-            let requests = format!("requests {}", alternatives.join(", or "));
-            found.push(Rule { requests, versions, copies: false });
+            found.extend(matches.as_array().into_iter().flatten().map(|one| Rule {
+                requests: format!("requests {}", of(one)),
+                versions: versions.clone(),
+                copies: false,
+            }));
         }
     }
     found
@@ -162,7 +164,8 @@ mod tests {
             {"route": to("a")},
             {"match": [{"port": 80}], "route": to("never")}]}});
         let want = [
-            "requests with header traffic: test, or with method GET and for path /v2… → b",
+            "requests with header traffic: test → b",
+            "requests with method GET and for path /v2… → b",
             "requests without header x and with query parameter a matching /[0-9]+/ → c",
         ];
         assert_eq!(of(route), want);

@@ -3,7 +3,7 @@
 use serde_json::Map;
 
 use super::Show;
-use super::text::{Matched, counts, is_shown, matched, object, step, told_shifts, unrouted, word};
+use super::text::{Matched, counts, is_shown, object, step, told_matches, told_shifts, unrouted, word};
 use crate::cli::document::{self, Found};
 use crate::cli::failure::Failure;
 use crate::cli::message::words;
@@ -51,7 +51,9 @@ pub(super) fn print(
 /// Where the values say what a warning is about: the entry of the version.
 pub(in crate::cli) fn of_warning(plan: &Plan, warning: &Warning, report: &Report<'_>) -> Option<Place> {
     match warning {
-        Warning::Interrupted(version) | Warning::Off(version) => of_version(plan, version, report),
+        Warning::Interrupted(version) | Warning::Off(version) | Warning::PortGone { version, .. } => {
+            of_version(plan, version, report)
+        }
         Warning::Moved { index, .. } => at(&["application", "versions"], Some(*index), report),
     }
 }
@@ -99,10 +101,11 @@ fn page(plan: &Plan, verdict: &str, told: &[Finding], show: &Show) -> Result<Pag
         rows.extend((same > 0).then(|| findings::row(&[format!("{same} more"), "as before".into(), String::new()])));
         sections.push(table("| version | requests before | after |\n|---|---|---|\n", rows, "version"));
     }
-    let matched = matched(plan);
-    if !matched.is_empty() {
+    let (matched, same) = told_matches(plan);
+    if !matched.is_empty() || same > 0 {
         let row = |rule: Matched| findings::row(&[findings::text(&rule.requests), findings::text(&rule.words())]);
-        let rows = matched.into_iter().map(row).collect();
+        let mut rows: Vec<String> = matched.into_iter().map(row).collect();
+        rows.extend((same > 0).then(|| findings::row(&[format!("{same} more"), "as before".into()])));
         sections.push(table("| requests that match | versions |\n|---|---|\n", rows, "row"));
     }
     let item = |finding: &Finding| findings::item(finding);

@@ -1,11 +1,13 @@
 //! A difference for people.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::cli::failure::Failure;
 use crate::cli::{secret, wanted};
 use crate::diff::{Pair, Side};
-use crate::findings::visible;
+use crate::findings::{in_line, visible};
 use crate::manifest::ObjectKey;
 use crate::parallel;
 use crate::plan::{Action, Change, Owner, Plan, Refusal, Shift, Step, story};
@@ -41,7 +43,7 @@ pub(super) fn text(plan: &Plan, context: usize, color: bool) -> Result<String, F
 /// The line that says that a release loses its route; nothing where it does not.
 pub(in crate::cli) fn unrouted(plan: &Plan) -> String {
     let loses = plan.before.is_some() && plan.route.is_none() && plan.left_to_controller.is_none();
-    if loses { format!("{}  routed → no route\n", plan.release.name) } else { String::new() }
+    if loses { format!("{}  routed → no route\n", in_line(&plan.release.name)) } else { String::new() }
 }
 
 pub(super) fn is_shown(change: &Change) -> bool {
@@ -57,7 +59,7 @@ fn is_of_object(refusal: &Refusal) -> bool {
 }
 
 pub(super) fn object(plan: &Plan, change: &Change, context: usize, color: bool) -> Result<String, Failure> {
-    let mut out = format!("{} {}\n", word(change.action), change.key);
+    let mut out = format!("{} {}\n", word(change.action), in_line(&change.key.to_string()));
     if change.is_being_deleted() {
         out.push_str("~ is being deleted\n");
     }
@@ -114,13 +116,14 @@ const FEW: usize = 20;
 /// The share of every version, before and after; of many those that change.
 pub(in crate::cli) fn traffic(shifts: &[Shift]) -> String {
     let (shown, same) = told_shifts(shifts);
-    let width = shown.iter().map(|shift| shift.version.len()).max().unwrap_or(0);
+    let rows: Vec<(Cow<'_, str>, &Shift)> = shown.iter().map(|shift| (in_line(&shift.version), *shift)).collect();
+    let width = rows.iter().map(|(version, _)| version.chars().count()).max().unwrap_or(0);
     let share = |share: &Option<Share>| share.as_ref().map_or("–".to_owned(), ToString::to_string);
-    let line = |shift: &&Shift| match (share(&shift.before), share(&shift.after)) {
-        (before, after) if before == after => format!("{:width$}  {before}\n", shift.version),
-        (before, after) => format!("{:width$}  {before} → {after}\n", shift.version),
+    let line = |(version, shift): &(Cow<'_, str>, &Shift)| match (share(&shift.before), share(&shift.after)) {
+        (before, after) if before == after => format!("{version:width$}  {before}\n"),
+        (before, after) => format!("{version:width$}  {before} → {after}\n"),
     };
-    let mut text: String = shown.iter().map(line).collect();
+    let mut text: String = rows.iter().map(line).collect();
     if same > 0 {
         let more = if shown.is_empty() { "versions" } else { "more" };
         let _ = writeln!(text, "{same} {more} keep their shares");
@@ -137,8 +140,13 @@ pub(super) fn told_shifts(shifts: &[Shift]) -> (Vec<&Shift>, usize) {
 
 /// What the matches of the route send where, before and after.
 fn matches(plan: &Plan) -> String {
-    let words = matched(plan).into_iter();
-    words.map(|rule| format!("{}  {}\n", rule.requests, rule.words())).collect()
+    let (told, same) = told_matches(plan);
+    let line = |rule: Matched| format!("{}  {}\n", in_line(&rule.requests), in_line(&rule.words()));
+    let mut text: String = told.into_iter().map(line).collect();
+    if same > 0 {
+        let _ = writeln!(text, "{same} more matches stay as they are");
+    }
+    text
 }
 
 /// The requests that a match names, or their copies, and who answers them before and after.
@@ -165,6 +173,17 @@ impl Matched {
     }
 }
 
+/// The matches that are told, and how many of many are not, since they stay as they are.
+pub(super) fn told_matches(plan: &Plan) -> (Vec<Matched>, usize) {
+    let mut told = matched(plan);
+    let all = told.len();
+    if all > FEW {
+        told.retain(|rule| rule.before != rule.after);
+    }
+    let same = all - told.len();
+    (told, same)
+}
+
 /// What matches name before or after, and copies.
 pub(super) fn matched(plan: &Plan) -> Vec<Matched> {
     let of = |route: Option<&serde_json::Value>| route.map(rules).unwrap_or_default();
@@ -175,11 +194,11 @@ pub(super) fn matched(plan: &Plan) -> Vec<Matched> {
     if of(plan.before.as_ref()).is_empty() && of(target).is_empty() {
         return Vec::new();
     }
-    let pair = secret::hidden(&Pair::new(plan.before.as_ref(), target));
+    // Told by what may be shown, told apart by what is: two secrets may look alike.
+    let pair = Pair::new(plan.before.as_ref(), target);
     let (before, after) = (of(pair.before()), of(pair.after()));
-    let versions = |rules: &[Rule], requests: &str| {
-        rules.iter().find(|rule| rule.requests == requests).map(|rule| rule.versions.clone())
-    };
+    let hidden = secret::hidden(&pair);
+    let (old, new) = (of(hidden.before()), of(hidden.after()));
     let nobody = || "–".to_owned();
     let others = |route: Option<&serde_json::Value>| match route.map(others).unwrap_or_default().as_slice() {
         [] => nobody(),
@@ -187,14 +206,22 @@ pub(super) fn matched(plan: &Plan) -> Vec<Matched> {
         _ => "by share".to_owned(),
     };
     let without = [others(pair.before()), others(pair.after())];
-    let new = after.iter().filter(|rule| before.iter().all(|other| other.requests != rule.requests));
-    let told = before.iter().chain(new).map(|rule| Matched {
-        requests: rule.requests.clone(),
-        before: versions(&before, &rule.requests),
-        after: versions(&after, &rule.requests),
+    let (known_before, known_after) = (by_requests(&before), by_requests(&after));
+    let versions =
+        |known: &HashMap<&str, &Rule>, rule: &Rule| known.get(rule.requests.as_str()).map(|rule| rule.versions.clone());
+    let is_new = |(rule, _): &(&Rule, &Rule)| !known_before.contains_key(rule.requests.as_str());
+    let told = before.iter().zip(&old).chain(after.iter().zip(&new).filter(is_new)).map(|(rule, shown)| Matched {
+        requests: shown.requests.clone(),
+        before: versions(&known_before, rule),
+        after: versions(&known_after, rule),
         others: if rule.copies { [nobody(), nobody()] } else { without.clone() },
     });
     told.collect()
+}
+
+/// Rules by their requests; of several alike the first counts.
+fn by_requests(rules: &[Rule]) -> HashMap<&str, &Rule> {
+    rules.iter().rev().map(|rule| (rule.requests.as_str(), rule)).collect()
 }
 
 /// The steps, a line each.
@@ -209,7 +236,7 @@ fn told(plan: &Plan) -> String {
     for index in 0..plan.steps.len() {
         out.push_str(&step(plan, index));
         for note in notes.iter().filter(|note| note.step == index) {
-            let _ = writeln!(out, "        {}", note.text);
+            let _ = writeln!(out, "        {}", in_line(&note.text));
         }
     }
     out
@@ -233,7 +260,7 @@ pub(super) fn step(plan: &Plan, index: usize) -> String {
         Some(Step::Drain) => "drain: wait until requests have left the versions that go".to_owned(),
         Some(Step::Prune(objects)) => format!("delete {}", keys(objects)),
     };
-    format!("step {}: {text}\n", index + 1)
+    format!("step {}: {}\n", index + 1, in_line(&text))
 }
 
 /// Names one after the other; of many the first ones, and how many more there are.
