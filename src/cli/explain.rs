@@ -56,6 +56,11 @@ pub(super) fn run(
     let explained = rendered(args, global, world, report)?;
     let route = explained.route.as_ref().map(|(_, route)| route);
     let answer: Option<Answer> = route.map(|route| answer(route, &request));
+    if route.is_some_and(has_path_expression) {
+        let text = "path expressions stand where Istio puts them, behind all other paths: the Gateway API leaves that to each \
+                    implementation";
+        report.message("note", text, None);
+    }
     if let (None, Some(route)) = (&request.host, route) {
         request.host = Some(default_host(route));
     }
@@ -65,6 +70,13 @@ pub(super) fn run(
             format!("{:#}\n", secret::masked(document::document(&explained, &request, answer.as_ref())))
         }
     })
+}
+
+/// Whether a rule of the Gateway API's compares paths with an expression.
+fn has_path_expression(route: &Value) -> bool {
+    let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+    let mut matches = rules.filter_map(|rule| rule["matches"].as_array()).flatten();
+    matches.any(|one| one["path"]["type"] == "RegularExpression")
 }
 
 /// The request that the flags name.

@@ -47,6 +47,7 @@ pub const RULES: &[Rule] = &[
     rule("object-outside-namespace", "A routemap names an object of another namespace."),
     rule("match-empty", "A match has no condition."),
     rule("match-of-every-request", "A match takes every request, so that the primary gets none."),
+    rule("match-path-expression", "Each implementation of the Gateway API orders path expressions in its own way."),
     rule("match-never-reached", "An earlier match takes every request of this one."),
     rule("match-header-name", "A match names a header that no request can have."),
     rule("match-claim", "A match compares a claim, which only gateways do."),

@@ -52,6 +52,8 @@ fn path_match(walk: &mut Walk<'_>, node: &Node, path: &str) {
     let Some(found) = text(walk, "value", value, &place) else { return };
     fits(walk, "value", found, MAX_PATH, value, &place);
     if node.get("type").and_then(Node::as_str) == Some("RegularExpression") {
+        let hint = "match the path with `Exact` or `PathPrefix`, or a header".to_owned();
+        walk.warn(Problem::Match(MatchProblem::PathExpression), Some(value.origin), &place, Some(hint));
         return expression(walk, found, value, &place);
     }
     let hint = (!found.starts_with('/')).then(|| format!("write `value: \"/{found}\"`"));

@@ -89,6 +89,12 @@ pub enum MatchProblem {
         "the Gateway API's experimental channel refuses the header value `{0}`: visible ASCII, single blanks between"
     )]
     HeaderValue(String),
+    /// A path expression, whose place in the order the Gateway API leaves to each implementation.
+    #[error(
+        "each implementation has its own place for a path expression in the order of matches: Istio tries it behind every \
+         other path, the `/` of the primary too, so that it gets no request there"
+    )]
+    PathExpression,
     /// A gateway named as a host.
     #[error("`{0}` names a gateway in a form that Istio has given up")]
     LegacyGateway(String),
@@ -113,6 +119,7 @@ impl MatchProblem {
             MatchProblem::PathCharacter(_) => "match-path-character",
             MatchProblem::Twice(_) => "match-named-twice",
             MatchProblem::HeaderValue(_) => "match-header-value",
+            MatchProblem::PathExpression => "match-path-expression",
             MatchProblem::LegacyGateway(_) => "match-legacy-gateway",
         }
     }
