@@ -69,6 +69,27 @@ fn a_release_differs_in_nothing_from_its_own_values_and_from_what_they_render() 
 }
 
 #[test]
+fn a_text_of_blank_lines_comments_and_marks_alone_says_that_nothing_was_live() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cli/against.in");
+    let words = ["diff", "--against", "-", "-f", "one.yaml", "-U", "0"];
+    let outcome = |text: &str| {
+        let output = r8(&folder, &words, text.as_bytes());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let note = "note: `--against -` is empty: nothing is taken for live\n";
+    for text in ["", "\n \n", "# none\n", "\u{feff}# none\r\n--- # none\r\n...\n", "---\n---"] {
+        let (code, told, printed) = outcome(text);
+        assert_eq!((code, told.as_str()), (Some(0), note), "{text:?}");
+        assert!(printed.ends_with("\n5 to create, 0 to update, 0 to delete, 0 unchanged\n"), "{text:?}\n{printed}");
+    }
+    for text in ["{}", "# none\na: 1\n", "---a", "null"] {
+        let (code, told, printed) = outcome(text);
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{text:?}");
+        assert!(!told.contains(note), "{text:?}\n{told}");
+    }
+}
+
+#[test]
 fn of_many_mistakes_people_read_the_first_and_machines_all() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cli/against.in");
     let object = |name: &str| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");

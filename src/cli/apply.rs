@@ -28,7 +28,7 @@ pub(super) fn run(
     let goal = args.waiting.goal(wanted::goal(&args.change));
     if args.dry_run != DryRun::None {
         let form = (args.output == DiffOutput::Json).then_some(Form::Json);
-        let show = diff::Show { unified: 3, form, exit_code: false };
+        let show = diff::Show { unified: 3, form, exit_code: false, strict: false };
         return diff::show(&release, &aim, &goal, global, &show, world, report);
     }
     let again = format!("r8 apply {} -n {} …", release.name, release.namespace);

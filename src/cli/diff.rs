@@ -14,10 +14,10 @@ mod text;
 use super::aim::Aim;
 use super::args::{self, Global};
 use super::document::Found;
-use super::failure::Failure;
+use super::failure::{Failure, REFUSED};
 use super::report::Report;
 use super::request::World;
-use super::{Done, document as documents, secret};
+use super::{Done, document as documents, secret, wanted};
 use crate::findings::Form;
 #[cfg(feature = "cluster")]
 use crate::plan::Goal;
@@ -43,7 +43,7 @@ pub(super) fn run(
     world: &mut World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    let show = Show { unified: args.unified, form: args.output.form(), exit_code: args.exit_code };
+    let show = Show { unified: args.unified, form: args.output.form(), exit_code: args.exit_code, strict: args.strict };
     documented(show.form, world, report, |world, report| compare(args, &show, global, world, report))
 }
 
@@ -112,6 +112,8 @@ pub(super) struct Show {
     pub form: Option<Form>,
     /// Whether changes have an exit code.
     pub exit_code: bool,
+    /// Whether refusals and warnings are errors.
+    pub strict: bool,
 }
 
 /// What is printed of a plan, and the exit code.
@@ -127,7 +129,9 @@ fn printed(
         report.remark("warning", surprise.rule(), &surprise.to_string(), Some(surprise.hint()), place);
     }
     warn_of_route(plan, report);
-    let code = if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 };
+    tell_refusals(plan, show, report);
+    let wrong = if show.strict { strictly(plan, report) } else { None };
+    let code = wrong.unwrap_or(if show.exit_code && !plan.changes_nothing() { CHANGES } else { 0 });
     let text = match show.form {
         None => secret::without_passwords(&text::text(plan, show.unified, world.color)?).into_owned(),
         Some(Form::Json) => {
@@ -138,6 +142,27 @@ fn printed(
         Some(form) => return machine::print(form, plan, show, code, world, report),
     };
     Ok(Done { text, code })
+}
+
+/// Tells what `apply` would refuse: people read it with `--strict`, beside the marks at the objects; a machine in any case,
+/// but for the difference itself, which has a place of its own for it.
+fn tell_refusals(plan: &Plan, show: &Show, report: &mut Report<'_>) {
+    match (show.form, show.strict) {
+        (None, true) if !plan.refusals.is_empty() => report.failure(&wanted::refused(&plan.refusals)),
+        (None, _) | (Some(Form::Json), false) => {}
+        (Some(_), strict) => machine::tell_refusals(plan, strict, report),
+    }
+}
+
+/// The exit code of what `--strict` takes for an error: that of `apply` for what it refuses, else that of invalid input
+/// where anything was warned of.
+fn strictly(plan: &Plan, report: &mut Report<'_>) -> Option<u8> {
+    if !plan.refusals.is_empty() {
+        return Some(REFUSED);
+    }
+    let failure = (report.warned > 0).then(Failure::strict)?;
+    report.failure(&failure);
+    Some(failure.code())
 }
 
 /// Warns of a route before that is not what a route is: its shares are read as if its faults were not there.

@@ -12,6 +12,8 @@ use crate::values::{Source, ValuesError, ValuesErrors};
 /// The exit code of a command whose versions are not ready in time, or whose objects are not gone in time.
 #[cfg(feature = "cluster")]
 pub(super) const LATE: u8 = 4;
+/// The exit code of what is not done unasked.
+pub(super) const REFUSED: u8 = 5;
 /// The exit code of a command that stopped after its first write.
 #[cfg(feature = "cluster")]
 pub(super) const STOPPED: u8 = 6;
@@ -34,7 +36,6 @@ pub(super) enum Failure {
     #[cfg(feature = "cluster")]
     Cluster(Fault),
     /// What is not done unasked.
-    #[cfg(feature = "cluster")]
     Refused(Vec<Fault>),
     /// A mistake of r8's own.
     Bug(String),
@@ -102,8 +103,7 @@ impl Failure {
             Failure::System(_) | Failure::Bug(_) => 1,
             #[cfg(feature = "cluster")]
             Failure::Cluster(_) => 1,
-            #[cfg(feature = "cluster")]
-            Failure::Refused(_) => 5,
+            Failure::Refused(_) => REFUSED,
             #[cfg(feature = "cluster")]
             Failure::Interrupted => INTERRUPTED,
             Failure::Reported(code) => *code,
@@ -119,6 +119,12 @@ impl Failure {
     /// A refusal of the operating system, with what r8 was doing.
     pub fn system(doing: impl Into<String>, error: io::Error) -> Failure {
         Failure::System(anyhow::Error::new(error).context(doing.into()))
+    }
+
+    /// What `--strict` says where there are warnings.
+    pub fn strict() -> Failure {
+        let fault = Fault::new("there are warnings, which `--strict` takes for errors", None);
+        Failure::Rule("strict", Box::new(fault))
     }
 
     /// A mistake in a catalog; `folder` is the user's, where the file of the mistake lies.

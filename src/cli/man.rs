@@ -12,10 +12,13 @@ use super::files;
 const EXIT_STATUS: [(&str, &str); 8] = [
     ("0", "Done; for `diff`, also when there are changes, unless `--exit-code` is given"),
     ("1", "Failed: cluster, network, file system, or a bug"),
-    ("2", "Invalid input: usage, values, templates of the user"),
+    ("2", "Invalid input: usage, values, templates of the user; with `--strict` also warnings"),
     ("3", "Changes found, by `diff --exit-code` alone"),
     ("4", "Not ready in time, or failed for good; not gone in time"),
-    ("5", "Refused: another owner, a field conflict, a release that is locked"),
+    (
+        "5",
+        "Refused: another owner, a field conflict, a release that is locked; with `diff --strict` what `apply` would refuse",
+    ),
     ("6", "Stopped after the first write; what was written and what was not is said"),
     ("130", "Interrupted; what goes on is said"),
 ];

@@ -1,13 +1,13 @@
 //! The way that `diff`, `apply` and `rollback` share: from what a release is to be to a plan for one cluster.
 
 use super::args::Writer;
-use super::failure::{Failure, Fault};
+use super::failure::Failure;
 use super::report::Report;
 use super::request::Request;
 use super::wanted::{self, Made};
 use crate::cluster::Sight;
 use crate::manifest::{Manifests, Role};
-use crate::plan::{Goal, Mode, Plan, Refusal, Release, Routing, Wanted, plan};
+use crate::plan::{Goal, Mode, Plan, Release, Routing, Wanted, plan};
 use crate::record::{Chart, Info, RecordError, Revision, Status as RecordStatus, StoredRoute};
 use crate::render::ApiVersion;
 use crate::route::Route;
@@ -80,16 +80,4 @@ pub(super) fn remarks(sight: &Sight, plan: &Plan, report: &mut Report<'_>) {
         report.message("note", "the live route is the Iter8 controller's and is left to it", Some(hint));
     }
     wanted::warn(plan, report);
-}
-
-/// The refusals of a plan as a failure.
-pub(super) fn refused(refusals: &[Refusal]) -> Failure {
-    let mut hints: Vec<String> = Vec::new();
-    let mut fault = |refusal: &Refusal| {
-        let hint = refusal.hint();
-        let new = !hints.contains(&hint);
-        hints.push(hint.clone());
-        Fault { message: wanted::words(refusal), place: None, hint: new.then_some(hint) }
-    };
-    Failure::Refused(refusals.iter().map(&mut fault).collect())
 }

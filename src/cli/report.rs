@@ -54,7 +54,6 @@ impl<'a> Report<'a> {
             Failure::Rule(rule, fault) => self.all(vec![Message { rule, ..of_fault(fault) }]),
             #[cfg(feature = "cluster")]
             Failure::Cluster(fault) => self.all(vec![Message { rule: "cluster", ..of_fault(fault) }]),
-            #[cfg(feature = "cluster")]
             Failure::Refused(faults) => self.all(faults.iter().map(of_fault).collect()),
             #[cfg(feature = "cluster")]
             Failure::Interrupted => self.message("error", "interrupted", None),

@@ -36,7 +36,7 @@ pub(super) fn run(
     }
     let (aim, json) = (Aim::Back(wanted), args.output == DiffOutput::Json);
     if args.dry_run != DryRun::None {
-        let show = diff::Show { unified: 3, form: json.then_some(Form::Json), exit_code: false };
+        let show = diff::Show { unified: 3, form: json.then_some(Form::Json), exit_code: false, strict: false };
         return diff::show(&release, &aim, &goal, global, &show, world, report);
     }
     let number = wanted.map(|number| format!("{number} ")).unwrap_or_default();

@@ -181,11 +181,7 @@ fn alone(
         let text = format!("{first} and {path} both make {one}{more}");
         report.remark("warning", "shared-object", &text, Some(hint), None);
     }
-    if strict && !shared.is_empty() { Err(strictly()) } else { Ok(checked) }
-}
-
-fn strictly() -> Failure {
-    Failure::Rule("strict", Box::new(Fault::new("there are warnings, which `--strict` takes for errors", None)))
+    if strict && !shared.is_empty() { Err(Failure::strict()) } else { Ok(checked) }
 }
 
 fn line(checked: &Checked) -> String {
@@ -245,7 +241,7 @@ impl Look<'_> {
             aimed.judge(request, &spec, rendered.route.as_ref(), &manifests, &sets, report)?;
         }
         if self.args.strict && report.warned > warnings {
-            return Err(strictly());
+            return Err(Failure::strict());
         }
         let objects = every_print(&rendered, &sets, request.templates.as_deref())?;
         Ok(Checked { release: spec.name.to_string(), versions, objects, sets: sets.len() })

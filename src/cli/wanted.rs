@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::args::{self, Global, Writer};
-use super::failure::Failure;
+use super::failure::{Failure, Fault};
 use super::report::Report;
 use super::request::{Request, Verb, World, settle, settle_files};
 use super::{diff, helm, render, secret, sources};
@@ -119,6 +119,18 @@ pub(super) fn words(refusal: &Refusal) -> String {
         *values = shown.map(|(live, wanted)| secret::hidden_values(&live, &wanted));
     }
     refusal.to_string()
+}
+
+/// The refusals of a plan as a failure.
+pub(super) fn refused(refusals: &[Refusal]) -> Failure {
+    let mut hints: Vec<String> = Vec::new();
+    let mut fault = |refusal: &Refusal| {
+        let hint = refusal.hint();
+        let new = !hints.contains(&hint);
+        hints.push(hint.clone());
+        Fault { message: words(refusal), place: None, hint: new.then_some(hint) }
+    };
+    Failure::Refused(refusals.iter().map(&mut fault).collect())
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use super::aim::{Aim, Unknown};
 use super::args::{self, Global};
 use super::failure::{Failure, Fault, INTERRUPTED};
 use super::outcome::Finished;
-use super::prepare;
 use super::progress::Progress;
 use super::recorded::{self, Look, Looker};
 use super::report::Report;
 use super::request::World;
 use super::{connect, records};
+use super::{prepare, wanted};
 use crate::cluster::records::{RecordsError, Take};
 use crate::cluster::{Cause, Cluster, ClusterError, End, Ledger, News, Run, Sight};
 use crate::manifest::Manifest;
@@ -230,7 +230,7 @@ fn refusal(sight: &Sight, plan: &Plan, release: &Release, report: &mut Report<'_
             return Failure::Cluster(Fault::new(text, Some(hint)));
         }
         prepare::remarks(sight, plan, report);
-        return prepare::refused(&plan.refusals);
+        return wanted::refused(&plan.refusals);
     }
     let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let hint = if *missing == [release.namespace.clone()] {

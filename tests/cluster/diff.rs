@@ -138,6 +138,19 @@ async fn a_field_of_another_manager_is_a_conflict_that_is_shown() {
         printed.contains("! `.spec.predictor.minReplicas` is owned by `kubectl-edit`; `--force-conflicts` takes it\n"),
         "{printed}"
     );
+    // What `apply` would refuse has its exit code, and its words, where that is asked for.
+    let name = namespace.name.as_str();
+    let refused = r8(cluster, name, &["diff", "--strict", "--exit-code"], &values);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    let apply = r8(cluster, name, &["apply"], &values);
+    assert_eq!((refused.status.code(), apply.status.code()), (Some(5), Some(5)), "{told}");
+    let error =
+        format!("error: `.spec.predictor.minReplicas` of InferenceService {name}/shop-0 is owned by `kubectl-edit`: ");
+    assert!(told.contains(&error), "{told}");
+    assert!(String::from_utf8(apply.stderr).unwrap().contains(&error));
+    assert_eq!(String::from_utf8(refused.stdout).unwrap(), printed);
+    let taken = r8(cluster, name, &["diff", "--strict", "--force-conflicts"], &values);
+    assert_eq!(taken.status.code(), Some(0), "{}", String::from_utf8_lossy(&taken.stderr));
     assert!(printed.contains("-    minReplicas: 5\n+    minReplicas: 1\n"), "{printed}");
 }
 

@@ -20,7 +20,8 @@ pub(in crate::cli) struct Diff {
     ///
     /// Repeatable, or a comma list: values are merged as those of -f are, flags like `--set` are not laid over them. Of
     /// manifests that are JSON or YAML all documents count. `release` means the newest revision of the release that was
-    /// live, `release:3` its revision 3; these alone ask the cluster, for the record. Every version counts as settled.
+    /// live, `release:3` its revision 3; these alone ask the cluster, for the record. Every version counts as settled. What is
+    /// empty says that nothing was live, as before the first release.
     #[arg(long, value_name = "FILE")]
     pub against: Vec<String>,
     /// Not needed: without `--against` it is the cluster that is compared with
@@ -39,6 +40,12 @@ pub(in crate::cli) struct Diff {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub exit_code: bool,
+    /// Take warnings for errors, and what `apply` would refuse
+    ///
+    /// The exit code is 5 where `apply` would refuse, as its own is, else 2 where anything is warned of; `--exit-code` counts
+    /// where neither is. The difference is printed all the same.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// What `diff` and `apply` are about.

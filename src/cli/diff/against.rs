@@ -52,7 +52,12 @@ pub(super) fn run(
     let request = wanted::request(&args.change, Verb::Own, false, global, world, report)?;
     let old = match &base {
         Base::Texts(paths) => {
-            let texts = texts(paths, &request, world)?;
+            let mut texts = texts(paths, &request, world)?;
+            texts.retain(|text| !is_empty(&text.text));
+            if texts.is_empty() {
+                let paths = secret::shown(&paths.join(","));
+                report.message("note", &format!("`--against {paths}` is empty: nothing is taken for live"), None);
+            }
             match manifests::objects(&texts, request.identity.namespace.as_str(), report) {
                 Ok(Some(objects)) => Old::Objects(objects),
                 Ok(None) => Old::Values(Box::new(old_values(texts, args, &request)?)),
@@ -154,6 +159,16 @@ fn texts(paths: &[String], request: &Request, world: &mut World<'_>) -> Result<V
         }
     }
     if faults.is_empty() { Ok(texts) } else { Err(Failure::Input(faults)) }
+}
+
+/// Whether a text holds nothing, as what git has of a file that is not there yet: it has blank lines, comments and marks of
+/// documents alone.
+fn is_empty(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']).map(str::trim);
+    lines.all(|line| {
+        let rest = line.strip_prefix("---").or(line.strip_prefix("...")).unwrap_or(line).trim_start();
+        rest.is_empty() || rest.starts_with('#')
+    })
 }
 
 /// The version of the routing objects' API that the objects before have: another one would be no news.

@@ -15,7 +15,7 @@ use crate::manifest::{ObjectKey, Role};
 use crate::plan::{Plan, Refusal, Shift, Surprise, Warning, story};
 use crate::route::Share;
 
-/// Prints a plan in one form; what an apply would refuse is an error, everything that was said before is beside it.
+/// Prints a plan in one form, with everything that was said before.
 pub(super) fn print(
     form: Form,
     plan: &Plan,
@@ -24,28 +24,33 @@ pub(super) fn print(
     world: &World<'_>,
     report: &mut Report<'_>,
 ) -> Result<Done, Failure> {
-    let mut told = Vec::new();
-    for refusal in &plan.refusals {
-        told.push(Finding {
-            severity: Severity::Error,
-            rule: refusal.rule(),
-            message: words(&wanted::words(refusal)),
-            hint: Some(refusal.hint()),
-            place: of_refusal(plan, refusal, report),
-            excerpt: String::new(),
-        });
-    }
     let recorder = report.recorder.as_mut();
-    let file = recorder.map(|recorder| {
-        told.into_iter().for_each(|finding| recorder.add(finding));
-        (recorder.since(0), recorder.values())
-    });
-    let (findings, file) = file.unwrap_or_default();
+    let (findings, file) = recorder.map(|recorder| (recorder.since(0), recorder.values())).unwrap_or_default();
     let verdict = counts(plan).trim_end().to_owned();
     let page = page(plan, &verdict, &findings, show)?;
     let check = Check { name: plan.release.name.clone(), file, facts: Map::new(), said: verdict.clone(), findings };
     let found = Found { command: "diff", checks: vec![check], verdict, page: Some(page), code };
     document::print(form, found, None, world, report)
+}
+
+/// Adds what an apply would refuse, as errors; people read it, too, where it ends the command.
+pub(super) fn tell_refusals(plan: &Plan, aloud: bool, report: &mut Report<'_>) {
+    for refusal in &plan.refusals {
+        let (text, hint) = (wanted::words(refusal), refusal.hint());
+        let place = of_refusal(plan, refusal, report);
+        if aloud {
+            report.remark("error", refusal.rule(), &text, Some(&hint), place);
+        } else if let Some(recorder) = &mut report.recorder {
+            recorder.add(Finding {
+                severity: Severity::Error,
+                rule: refusal.rule(),
+                message: words(&text),
+                hint: Some(hint),
+                place,
+                excerpt: String::new(),
+            });
+        }
+    }
 }
 
 /// Where the values say what a warning is about: the entry of the version.

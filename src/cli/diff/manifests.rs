@@ -16,7 +16,7 @@ pub(super) struct Text {
     pub text: String,
 }
 
-/// The objects of texts that are manifests; none where they are values.
+/// The objects of texts that are manifests, of no texts none; nothing where they are values.
 pub(super) fn objects(texts: &[Text], namespace: &str, report: &mut Report<'_>) -> Result<Option<Objects>, Failure> {
     let (mut all, mut values, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     let mut is_manifests = false;
