@@ -113,6 +113,34 @@ fn every_row_has_a_case(_: &Path) -> datatest_stable::Result<()> {
     Ok(())
 }
 
+/// What no version takes is refused for the first one and for the last, at the same place and in the same words as without a
+/// target; and the README says it.
+fn what_every_version_refuses_is_refused_for_a_target_too(_: &Path) -> datatest_stable::Result<()> {
+    let table = Table::embedded();
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(manifest.join("README.md"))?;
+    for limit in &table.limits {
+        let folder = manifest.join("testdata/render/errors").join(&limit.case);
+        let versions = &table.product(&limit.product).ok_or("a limit has a product")?.versions;
+        let ends = [versions.first().unwrap()[0], versions.last().unwrap()[1]];
+        for end in ends {
+            let output = Command::new(env!("CARGO_BIN_EXE_r8"))
+                .current_dir(&folder)
+                .env_clear()
+                .env("HELM_NAMESPACE", "default")
+                .args(["validate", "values.yaml", "--target", &format!("{}={}", limit.product, end.0)])
+                .args(file(&folder, "args").unwrap_or_default().split_whitespace())
+                .output()?;
+            assert_eq!(output.status.code(), Some(2), "{} {}", limit.case, end.0);
+            let told = String::from_utf8(output.stderr)?;
+            assert_eq!(told, fs::read_to_string(folder.join("want.err"))?, "{}", limit.case);
+        }
+        let row = format!("| {} | {} | {} |", limit.product, limit.what, limit.source);
+        assert!(readme.contains(&row), "the README lacks {row}");
+    }
+    Ok(())
+}
+
 /// A cluster has said what it serves: no version of a product says more.
 fn what_a_cluster_does_not_serve_is_lacking(_: &Path) -> datatest_stable::Result<()> {
     let served = [
@@ -137,5 +165,6 @@ fn what_a_cluster_does_not_serve_is_lacking(_: &Path) -> datatest_stable::Result
 datatest_stable::harness! {
     { test = case, root = "testdata/target", pattern = r"values\.yaml$" },
     { test = every_row_has_a_case, root = "testdata/target", pattern = r"istio-v1/fires$" },
+    { test = what_every_version_refuses_is_refused_for_a_target_too, root = "testdata/target", pattern = r"istio-v1/fires$" },
     { test = what_a_cluster_does_not_serve_is_lacking, root = "testdata/target", pattern = r"istio-v1/fires$" },
 }

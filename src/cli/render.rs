@@ -10,12 +10,12 @@ use super::helm;
 use super::report::Report;
 use super::request::{NamespaceFrom, Request, Verb, World, settle};
 use super::secret;
-use super::target;
+use super::target::{self, Aimed};
 use super::validate::ready_sets;
 use crate::findings::Place;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
-use crate::spec::ReleaseSpec;
+use crate::spec::{ReleaseSpec, SpecError};
 use crate::templates::Catalog;
 use crate::values::{self, ValuesErrors};
 
@@ -44,7 +44,8 @@ pub(super) fn run(
         request.put_below("--version", format!("iter8Version: {version}\n"));
     }
     let mut aimed = target::of(args.print.target.as_deref())?;
-    let (spec, rendered) = decode(&request, report)?;
+    warn_of_unread(&request.catalog, request.templates.as_deref(), report);
+    let (spec, rendered) = decode_values(&request, aimed.as_ref(), report)?;
     let options = options(&args.print, &spec)?;
     let route = aimed.is_some().then(|| rendered.route.clone()).flatten();
     let manifests = rendered.select(&options).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
@@ -95,11 +96,15 @@ pub(super) fn warn_of_unread(catalog: &Catalog, folder: Option<&str>, report: &m
 /// Values, release, objects; warnings are written on the way, those of the templates first.
 pub(super) fn decode(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
     warn_of_unread(&request.catalog, request.templates.as_deref(), report);
-    decode_values(request, report)
+    decode_values(request, None, report)
 }
 
-/// As [`decode`], without a word about templates that nothing reads.
-pub(super) fn decode_values(request: &Request, report: &mut Report<'_>) -> Result<(ReleaseSpec, Rendered), Failure> {
+/// As [`decode`], without a word about templates that nothing reads, nor about what the target decides.
+pub(super) fn decode_values(
+    request: &Request,
+    aimed: Option<&Aimed>,
+    report: &mut Report<'_>,
+) -> Result<(ReleaseSpec, Rendered), Failure> {
     let sources = &request.sources;
     if let Some(recorder) = &mut report.recorder {
         recorder.read(sources);
@@ -114,7 +119,14 @@ pub(super) fn decode_values(request: &Request, report: &mut Report<'_>) -> Resul
     };
     let decoded = ReleaseSpec::decode(&values, &request.catalog, &request.identity, request.unknown);
     let of_spec = decoded.as_ref().map_or_else(|errors| &errors.warnings, |(_, warnings)| warnings);
-    report.warnings(values.warnings(), of_spec, sources);
+    match aimed {
+        None => report.warnings(values.warnings(), of_spec, sources),
+        Some(aimed) => {
+            let is_told = |warning: &&SpecError| !aimed.speaks_for(warning.problem.rule());
+            let told: Vec<SpecError> = of_spec.iter().filter(is_told).cloned().collect();
+            report.warnings(values.warnings(), &told, sources);
+        }
+    }
     let (spec, texts) = match (decoded, texts) {
         (Ok((spec, _)), texts) => (spec, texts),
         (Err(errors), texts) => {

@@ -28,6 +28,15 @@ pub(super) struct Aimed {
     target: Target,
     /// Whether the cluster is to be asked for the rest, and has not been.
     asks: bool,
+    /// What is to be known of products that a release uses.
+    notes: Vec<Note>,
+}
+
+/// Something to be known of a product's version.
+struct Note {
+    product: String,
+    text: String,
+    hint: Option<String>,
 }
 
 /// What the flag says: products with their versions, or what the cluster says of itself, or both; none without it.
@@ -40,7 +49,7 @@ pub(super) fn of(flag: Option<&str>) -> Result<Option<Aimed>, Failure> {
         return Err(Failure::usage("this r8 cannot ask a cluster", "name the versions, as in `--target istio=1.27`"));
     }
     let target = if asks && named.is_empty() { Ok(Target::default()) } else { Target::parse(&named.join(","), &table) };
-    Ok(Some(Aimed { target: target.map_err(|error| refused(&error))?, table, asks }))
+    Ok(Some(Aimed { target: target.map_err(|error| refused(&error))?, table, asks, notes: Vec::new() }))
 }
 
 fn refused(error: &TargetError) -> Failure {
@@ -48,7 +57,8 @@ fn refused(error: &TargetError) -> Failure {
 }
 
 impl Aimed {
-    /// Asks the cluster, once, where that is to say what runs in it.
+    /// Asks the cluster, once, where that is to say what runs in it; what it does not say of the products of this release is a
+    /// note.
     pub fn ask(
         &mut self,
         manifests: &Manifests,
@@ -57,8 +67,9 @@ impl Aimed {
         report: &mut Report<'_>,
     ) -> Result<(), Failure> {
         if std::mem::take(&mut self.asks) {
-            live(&mut self.target, &self.table, manifests, global, world, report)?;
+            self.live(manifests, global, world, report)?;
         }
+        self.tell(manifests, report);
         Ok(())
     }
 
@@ -99,68 +110,78 @@ impl Aimed {
         }
         if lacks { Err(Failure::Reported(2)) } else { Ok(()) }
     }
-}
 
-/// Adds what the cluster says of itself; what it does not say is a note.
-#[cfg(feature = "cluster")]
-fn live(
-    target: &mut Target,
-    table: &Table,
-    manifests: &Manifests,
-    global: &Global,
-    world: &World<'_>,
-    report: &mut Report<'_>,
-) -> Result<(), Failure> {
-    let access = connect::access(global, world.variable);
-    let found = {
-        let progress = Progress::new(report, false);
-        let say = |news: News<'_>| progress.tell(&news);
-        connect::within(connect::LOOK, async |deadline, stop| {
-            let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
-            cluster.capabilities(manifests).await
-        })?
-    };
-    target.served = Some(found.served);
-    for product in &table.products {
-        if target.version(&product.name).is_some() {
-            continue;
-        }
-        let written = found.versions.iter().find(|(name, _)| *name == product.name).map(|(_, written)| written);
-        let version = match written {
-            Some(Ok(text)) => {
-                let version = Version::parse(text).or_else(|| Version::of_image(text));
-                version.ok_or_else(|| format!("`{text}` says none"))
-            }
-            Some(Err(why)) => Err(why.clone()),
-            None => continue,
+    /// Whether the target decides what a rule of the decoder warns of.
+    pub fn speaks_for(&self, rule: &str) -> bool {
+        self.table.speaks_for(rule, &self.target)
+    }
+
+    /// Says, once, what is to be known of the products whose objects these are.
+    fn tell(&mut self, manifests: &Manifests, report: &mut Report<'_>) {
+        let is_used = |note: &mut Note| {
+            let group = self.table.product(&note.product).map(|product| product.group.as_str());
+            manifests.iter().any(|manifest| Some(manifest.key.group.as_str()) == group)
         };
-        match version {
-            Ok(version) => {
-                let judged = product.nearest(version);
-                if judged != version {
-                    let (name, range) = (&product.name, product.range());
-                    let text = format!("{name} {version} is judged as {judged}: r8 knows {range}");
-                    report.message("note", &text, None);
-                }
-                target.versions.push((product.name.clone(), judged));
-            }
-            Err(why) => {
-                let hint = format!("`--target cluster,{}=VERSION` names it", product.name);
-                report.message("note", &format!("the version of {} is not known: {why}", product.name), Some(&hint));
-            }
+        for note in self.notes.extract_if(.., is_used) {
+            report.message("note", &note.text, note.hint.as_deref());
         }
     }
-    Ok(())
-}
 
-#[cfg(not(feature = "cluster"))]
-fn live(
-    _: &mut Target,
-    _: &Table,
-    _: &Manifests,
-    _: &Global,
-    _: &World<'_>,
-    _: &mut Report<'_>,
-) -> Result<(), Failure> {
-    Ok(())
+    /// Adds what the cluster says of itself; what it does not say is a note.
+    #[cfg(feature = "cluster")]
+    fn live(
+        &mut self,
+        manifests: &Manifests,
+        global: &Global,
+        world: &World<'_>,
+        report: &mut Report<'_>,
+    ) -> Result<(), Failure> {
+        let access = connect::access(global, world.variable);
+        let found = {
+            let progress = Progress::new(report, false);
+            let say = |news: News<'_>| progress.tell(&news);
+            connect::within(connect::LOOK, async |deadline, stop| {
+                let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
+                cluster.capabilities(manifests).await
+            })?
+        };
+        self.target.served = Some(found.served);
+        for product in &self.table.products {
+            if self.target.version(&product.name).is_some() {
+                continue;
+            }
+            let written = found.versions.iter().find(|(name, _)| *name == product.name).map(|(_, written)| written);
+            let version = match written {
+                Some(Ok(text)) => {
+                    let version = Version::parse(text).or_else(|| Version::of_image(text));
+                    version.ok_or_else(|| format!("`{text}` says none"))
+                }
+                Some(Err(why)) => Err(why.clone()),
+                None => continue,
+            };
+            let mut note = |text: String, hint: Option<String>| {
+                self.notes.push(Note { product: product.name.clone(), text, hint });
+            };
+            match version {
+                Ok(version) => {
+                    let judged = product.nearest(version);
+                    if judged != version {
+                        let (name, range) = (&product.name, product.range());
+                        note(format!("{name} {version} is judged as {judged}: r8 knows {range}"), None);
+                    }
+                    self.target.versions.push((product.name.clone(), judged));
+                }
+                Err(why) => {
+                    let hint = format!("`--target cluster,{}=VERSION` names it", product.name);
+                    note(format!("the version of {} is not known: {why}", product.name), Some(hint));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    fn live(&mut self, _: &Manifests, _: &Global, _: &World<'_>, _: &mut Report<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
 }

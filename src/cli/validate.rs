@@ -226,10 +226,11 @@ impl Look<'_> {
         world: &World<'_>,
         report: &mut Report<'_>,
     ) -> Result<Checked, Failure> {
-        let (spec, rendered) = decode_values(request, report).map_err(|failure| match failure {
-            Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
-            other => other,
-        })?;
+        let (spec, rendered) =
+            decode_values(request, self.aimed.as_ref(), report).map_err(|failure| match failure {
+                Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
+                other => other,
+            })?;
         let versions = spec.application.versions.len();
         let sets = ready_sets(versions);
         if let Some(aimed) = &mut self.aimed {

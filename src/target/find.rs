@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::Subject;
-use super::table::Detect;
+use super::table::{By, Detect};
 use crate::manifest::{Manifest, ObjectKey, Role};
 use crate::spec::Version;
 use crate::values::{Node, Origin};
@@ -45,7 +45,7 @@ impl Subject<'_> {
             Detect::ApiVersion { version, kinds } => self.api_version(version, kinds),
             Detect::Field { kind, path, by_default } => self.fields(kind, path, *by_default),
             Detect::Longer { kind, path, most } => self.longer(kind, path, *most),
-            Detect::Mode { any } => self.modes(any),
+            Detect::Mode { any, by } => self.modes(any, *by),
             Detect::WeightsBeside { sum } => self.weights(*sum),
             Detect::Suffix { is } => self.suffix(is),
             Detect::LongService { tail } => self.long_services(tail),
@@ -100,9 +100,12 @@ impl Subject<'_> {
         self.place(&[key("application"), key("versions"), Step::Index(index), Step::Key(name)])
     }
 
-    fn modes(&self, any: &[String]) -> Vec<Found> {
+    fn modes(&self, any: &[String], by: Option<By>) -> Vec<Found> {
         let mut found = Vec::new();
-        for manifest in self.of_kind("InferenceService") {
+        let rules = self.spec.environment.objects();
+        let is_fixed = rules.iter().any(|rule| rule.annotations.contains_key(MODE));
+        let said_by = if is_fixed { By::Environment } else { By::Values };
+        for manifest in self.of_kind("InferenceService").filter(|_| by.is_none_or(|by| by == said_by)) {
             let mode = mode(manifest);
             if any.iter().any(|known| known == mode) {
                 let place = self.annotation(manifest, MODE).or_else(|| self.environment());

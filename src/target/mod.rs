@@ -8,5 +8,5 @@ mod table;
 mod version;
 
 pub use check::{Finding, Subject, check};
-pub use table::{Detect, Effect, Known, Product, Row, Table};
+pub use table::{By, Detect, Effect, Known, Limit, Product, Row, Table};
 pub use version::{Target, TargetError, Version};

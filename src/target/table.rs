@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::version::Version;
+use super::version::{Target, Version};
 
 /// The embedded table.
 const TEXT: &str = include_str!("table.yaml");
@@ -13,6 +13,8 @@ const TEXT: &str = include_str!("table.yaml");
 pub struct Table {
     /// The products that a target can name.
     pub products: Vec<Product>,
+    /// What every known version of a product refuses.
+    pub limits: Vec<Limit>,
     /// What is to be known of them.
     pub rows: Vec<Row>,
 }
@@ -23,8 +25,24 @@ pub struct Table {
 pub struct Product {
     /// Its name in a target.
     pub name: String,
+    /// The API group of its objects.
+    pub group: String,
     /// Ranges of versions, first and last.
     pub versions: Vec<[Known; 2]>,
+}
+
+/// What every known version of a product refuses, and so r8 whatever the target.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// The product.
+    pub product: String,
+    /// What is refused.
+    pub what: String,
+    /// A folder below `testdata/render/errors` with a release that is refused for it.
+    pub case: String,
+    /// Where it is written.
+    pub source: String,
 }
 
 /// A version in the table.
@@ -40,7 +58,7 @@ impl<'de> Deserialize<'de> for Known {
 
 /// One thing that some versions of a product lack or ignore.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Row {
     /// Its name, for tests and for people who want to speak of it.
     pub id: String,
@@ -54,6 +72,9 @@ pub struct Row {
     pub before: Option<Known>,
     /// What the product does with it.
     pub effect: Effect,
+    /// The rule of the decoder that warns of the same where no version is named; none where it says nothing of it.
+    #[serde(default)]
+    pub instead_of: Option<String>,
     /// What is looked for.
     pub detect: Detect,
     /// What is said, with `{object}` and `{found}` for what was found.
@@ -79,6 +100,16 @@ pub enum Effect {
     Lacks,
     /// Takes it and does nothing with it.
     Ignores,
+}
+
+/// Who says the mode of an InferenceService.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The environment, which takes no other one.
+    Environment,
+    /// The values.
+    Values,
 }
 
 /// What is looked for in a release.
@@ -116,6 +147,9 @@ pub enum Detect {
     Mode {
         /// The modes.
         any: Vec<String>,
+        /// Who says it; anybody when absent.
+        #[serde(default)]
+        by: Option<By>,
     },
     /// Weights of one rule that do not add up to this, with some set of versions ready.
     WeightsBeside {
@@ -142,6 +176,12 @@ impl Table {
     /// Never: a test reads it.
     pub fn embedded() -> Table {
         serde_saphyr::from_str(TEXT).expect("a test reads it")
+    }
+
+    /// Whether a target names the product that a rule of the decoder warns about: what holds for it, the table says.
+    pub fn speaks_for(&self, rule: &str, target: &Target) -> bool {
+        let instead = |row: &Row| row.instead_of.as_deref() == Some(rule) && target.version(&row.product).is_some();
+        self.rows.iter().any(instead)
     }
 
     /// A product by its name.

@@ -41,6 +41,11 @@ async fn a_cluster_says_which_versions_run_in_it_and_what_it_does_not_say_is_sai
     let unknown = "note: the version of istio is not known: there are no Deployments with the label app=istiod\n\
                    hint: `--target cluster,istio=VERSION` names it\n";
     assert!(told.contains(unknown), "{told}");
+    // Of products that the release has no objects of nothing is to be known.
+    assert_eq!(told.matches("the version of").count(), 1, "{told}");
+    let (_, told) = validate(cluster, &["cluster"], KSERVE, kserve);
+    assert_eq!(told.matches("note: the version of kserve is not known").count(), 1, "{told}");
+    assert!(!told.contains("gateway-api"), "{told}");
 
     let namespace = cluster.namespace("target", &[]).await;
     controller(&namespace, "istiod", ("app", "istiod"), "docker.io/istio/pilot:1.14.3-distroless").await;

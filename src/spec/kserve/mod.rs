@@ -145,7 +145,7 @@ fn annotations(walk: &mut Walk<'_>, subject: &Subject<'_>) {
             }
             ("RawDeployment" | "Serverless", Some(new)) => {
                 let problem = Problem::Kserve(KserveProblem::OldMode { old: mode, new });
-                walk.warn(problem, origin, path, Some(format!("write `{new}`")));
+                walk.warn(problem, origin, path, Some(format!("write `{new}`, unless KServe is older")));
             }
             _ => {}
         }

@@ -32,7 +32,7 @@ pub enum KserveProblem {
     #[error("KServe knows no deployment mode `{0}` and would fall back to the cluster's default")]
     UnknownMode(String),
     /// A deployment mode under its former name.
-    #[error("deployment mode `{old}` is rewritten to `{new}` by KServe's webhook")]
+    #[error("deployment mode `{old}` is rewritten to `{new}` by the webhook of KServe 0.16 and later")]
     OldMode {
         /// The former name.
         old: String,
@@ -103,7 +103,7 @@ pub enum KserveProblem {
     #[error("`spec.canary` needs mode Standard, the mode is {0}")]
     CanaryMode(Mode),
     /// Canaries of KServe's own get no requests.
-    #[error("KServe 0.20 deploys `spec.canary` and sends it no requests")]
+    #[error("KServe 0.20 deploys `spec.canary` and sends it no requests, older ones do not know it")]
     CanaryIdle,
     /// Two predictors of one name.
     #[error("two predictors have the name `{0}`")]
