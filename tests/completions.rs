@@ -13,7 +13,7 @@ use here::skipped;
 use pty::Session;
 
 /// What is typed, and what its last word becomes.
-const CASES: [(&str, &str); 30] = [
+const CASES: [(&str, &str); 32] = [
     ("r8 comp", "completions"),
     ("r8 completions fi", "fish"),
     ("r8 templat", "templates"),
@@ -28,6 +28,8 @@ const CASES: [(&str, &str); 30] = [
     ("r8 render -f base.yaml,val", "base.yaml,values.yaml"),
     ("r8 render --values=val", "--values=values.yaml"),
     ("r8 diff --against base.yaml,val", "base.yaml,values.yaml"),
+    ("r8 diff --against rel", "release"),
+    ("r8 diff --against=rel", "--against=release"),
     ("r8 render -f od", "odd name.yaml"),
     ("r8 render --templates my-t", "my-templates/"),
     ("r8 render --set application.po", "application.port="),

@@ -11,7 +11,9 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueHint};
-use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, complete};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter, complete,
+};
 
 use super::args::{Arguments, Global};
 use super::helm;
@@ -20,14 +22,19 @@ use super::helm;
 pub(super) const VERB: &str = "__complete";
 
 /// The commands whose NAME is that of a release which is there.
-const OF_A_RELEASE: [&str; 10] =
-    ["diff", "apply", "upgrade", "rollback", "status", "delete", "history", "values", "manifest", "all"];
+const OF_A_RELEASE: [&str; 11] =
+    ["diff", "apply", "upgrade", "rollback", "status", "delete", "history", "explain", "values", "manifest", "all"];
+/// What `--against` takes for a revision: alone the last that was live, else with a number behind the colon.
+#[cfg(feature = "cluster")]
+const REVISION: (&str, &str) = ("release", "release:");
 
 /// What only the cluster can tell, and the beginning that was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Asked {
     Releases(String),
     Revisions(String),
+    /// Those of `--against`, where files are named, too.
+    Against(String),
 }
 
 /// The candidates for these words: the shell's name and what has been typed, the program's name first.
@@ -48,7 +55,7 @@ pub(super) fn answer(words: &[OsString], variable: &dyn Fn(&str) -> Option<Strin
     let folder = std::env::current_dir().ok();
     let found = complete(&mut command, typed.clone(), before.len(), folder.as_deref()).unwrap_or_default();
     let asked = asked.lock().ok().and_then(|mut asked| asked.take());
-    let mut all = asked.map(|asked| known(&asked, &said, variable)).unwrap_or_default();
+    let mut all = asked.map(|asked| known(&asked, current, &said, variable)).unwrap_or_default();
     all.extend(found.into_iter().filter(|candidate| !(candidate.is_hide_set() && candidate.get_id().is_some())));
     // Flags are offered to a word that begins as one, or where there is nothing else.
     if current.is_empty() && all.iter().any(|candidate| !is_flag(candidate)) {
@@ -163,8 +170,12 @@ fn knowing(command: Command, said: &Said, asked: &Arc<Mutex<Option<Asked>>>) -> 
                     argument.value_delimiter(',').add(ArgValueCompleter::new(keys))
                 }
                 ("set_file", _) => argument.value_delimiter(',').add(ArgValueCompleter::new(values::file)),
-                ("files" | "against", _) => {
+                ("files", _) => {
                     argument.value_delimiter(',').add(ArgValueCompleter::new(PathCompleter::file().stdio()))
+                }
+                ("against", _) => {
+                    let files = PathCompleter::file().stdio();
+                    cluster_or(argument.value_delimiter(','), Asked::Against, asked, move |word| files.complete(word))
                 }
                 ("releases", _) => argument.add(ArgValueCompleter::new(PathCompleter::file().stdio())),
                 (_, Some("FILE")) => argument.value_hint(ValueHint::FilePath),
@@ -177,28 +188,55 @@ fn knowing(command: Command, said: &Said, asked: &Arc<Mutex<Option<Asked>>>) -> 
 
 /// An argument whose values the cluster tells: that it was met is noted, and asked about at the end.
 fn cluster(argument: Arg, ask: fn(String) -> Asked, asked: &Arc<Mutex<Option<Asked>>>) -> Arg {
+    cluster_or(argument, ask, asked, |_| Vec::new())
+}
+
+/// An argument whose values the cluster tells, or something else.
+fn cluster_or(
+    argument: Arg,
+    ask: fn(String) -> Asked,
+    asked: &Arc<Mutex<Option<Asked>>>,
+    others: impl Fn(&OsStr) -> Vec<CompletionCandidate> + Send + Sync + 'static,
+) -> Arg {
     let asked = Arc::clone(asked);
     argument.add(ArgValueCompleter::new(move |current: &OsStr| {
-        if let (Ok(mut asked), Some(current)) = (asked.lock(), current.to_str()) {
-            *asked = Some(ask(current.to_owned()));
+        if let (Ok(mut asked), Some(text)) = (asked.lock(), current.to_str()) {
+            *asked = Some(ask(text.to_owned()));
         }
-        Vec::new()
+        others(current)
     }))
 }
 
+/// The candidates for what was asked, which ends the current word.
 #[cfg(feature = "cluster")]
-fn known(asked: &Asked, said: &Said, variable: &dyn Fn(&str) -> Option<String>) -> Vec<CompletionCandidate> {
+fn known(
+    asked: &Asked,
+    current: &OsStr,
+    said: &Said,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Vec<CompletionCandidate> {
     let Some(global) = &said.global else { return Vec::new() };
-    let (begun, found) = match asked {
-        Asked::Releases(begun) => (begun, records::releases(global, variable)),
-        Asked::Revisions(begun) => (begun, records::revisions(said.name.as_deref(), global, variable)),
+    let (Asked::Releases(begun) | Asked::Revisions(begun) | Asked::Against(begun)) = asked;
+    // A value may stand in one word with its flag, or behind others.
+    let Some(before) = current.to_str().and_then(|word| word.strip_suffix(begun.as_str())) else { return Vec::new() };
+    let revisions = || records::revisions(said.name.as_deref(), global, variable);
+    let found = match asked {
+        Asked::Releases(_) => records::releases(global, variable),
+        Asked::Revisions(_) => revisions(),
+        // A revision stands alone.
+        Asked::Against(_) if before.ends_with(',') => Vec::new(),
+        Asked::Against(_) if begun.starts_with(REVISION.1) => {
+            revisions().into_iter().map(|(number, help)| (format!("{}{number}", REVISION.1), help)).collect()
+        }
+        Asked::Against(_) => vec![(REVISION.0.to_owned(), "the newest revision that was live".to_owned())],
     };
     let begins = |(value, _): &(String, String)| value.starts_with(begun.as_str());
-    let candidate = |(value, help): (String, String)| CompletionCandidate::new(value).help(Some(help.into()));
+    let candidate =
+        |(value, help): (String, String)| CompletionCandidate::new(format!("{before}{value}")).help(Some(help.into()));
     found.into_iter().filter(begins).map(candidate).collect()
 }
 
 #[cfg(not(feature = "cluster"))]
-fn known(_: &Asked, _: &Said, _: &dyn Fn(&str) -> Option<String>) -> Vec<CompletionCandidate> {
+fn known(_: &Asked, _: &OsStr, _: &Said, _: &dyn Fn(&str) -> Option<String>) -> Vec<CompletionCandidate> {
     Vec::new()
 }

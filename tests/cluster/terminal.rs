@@ -127,8 +127,14 @@ async fn releases_and_their_revisions_are_offered_to_a_shell() {
         pairs.iter().map(|(value, help)| ((*value).to_owned(), (*help).to_owned())).collect()
     };
     let shop = pairs(&[("shop", "deployed")]);
-    for words in [&["status"][..], &["diff"], &["get", "values"], &["history", "--max", "3"], &["upgrade", "--install"]]
-    {
+    for words in [
+        &["status"][..],
+        &["diff"],
+        &["explain"],
+        &["get", "values"],
+        &["history", "--max", "3"],
+        &["upgrade", "--install"],
+    ] {
         let words = [&["-n", &namespace.name], words].concat();
         assert_eq!(offered(cluster, &[&words[..], &[""]].concat()), shop, "{words:?}");
         assert_eq!(offered(cluster, &[&words[..], &["sh"]].concat()), shop, "{words:?}");
@@ -139,6 +145,17 @@ async fn releases_and_their_revisions_are_offered_to_a_shell() {
     let revisions = pairs(&[("2", "deployed"), ("1", "superseded")]);
     assert_eq!(offered(cluster, &["rollback", "-n", &namespace.name, "shop", ""]), revisions);
     assert_eq!(offered(cluster, &["get", "all", "shop", "-n", &namespace.name, "--revision", ""]), revisions);
+    assert_eq!(
+        offered(cluster, &["get", "all", "shop", "-n", &namespace.name, "--revision="]),
+        pairs(&[("--revision=2", "deployed"), ("--revision=1", "superseded")])
+    );
+    let live = pairs(&[("release:2", "deployed"), ("release:1", "superseded")]);
+    assert_eq!(offered(cluster, &["diff", "shop", "-n", &namespace.name, "--against", "release:"]), live);
+    let one = pairs(&[("--against=release:1", "superseded")]);
+    assert_eq!(offered(cluster, &["diff", "shop", "-n", &namespace.name, "--against=release:1"]), one);
+    // A revision is not merged with files, and of no release there is none.
+    assert_eq!(offered(cluster, &["diff", "shop", "-n", &namespace.name, "--against", "a.yaml,release:"]), []);
+    assert_eq!(offered(cluster, &["diff", "-n", &namespace.name, "--against", "release:"]), []);
     // No cluster is asked for these.
     assert_eq!(offered(cluster, &["render", "-n", &namespace.name, "sh"]), []);
 }
