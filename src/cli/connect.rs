@@ -13,6 +13,34 @@ use crate::cluster::{Access, ClusterError};
 
 /// How long a look at the cluster may take where no flag says it.
 pub(super) const LOOK: Duration = Duration::from_secs(60);
+/// How long requests may take, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// The flag `--timeout` of the command, or its default.
+    Timeout(Duration),
+    /// Nobody: the command has no such flag, and takes [`LOOK`].
+    Look,
+}
+
+impl Limit {
+    fn time(self) -> Duration {
+        match self {
+            Limit::Timeout(time) => time,
+            Limit::Look => LOOK,
+        }
+    }
+
+    /// The failure of requests that were not all answered in that time.
+    fn over(self) -> Failure {
+        let text = format!("the cluster did not answer everything within {} s", self.time().as_secs());
+        let hint = match self {
+            Limit::Timeout(_) => "give it more time with `--timeout`",
+            Limit::Look => "try again when the API server has less to do",
+        };
+        Failure::Cluster(Fault::new(text, Some(hint)))
+    }
+}
+
 /// Ten years: long enough for whoever waits until something ends it.
 pub(super) const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -49,21 +77,18 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 
 /// Runs requests to their end, or until the time is over.
 pub(super) fn within<T>(
-    limit: Duration,
+    limit: Limit,
     requests: impl AsyncFnOnce(Instant, &watch::Receiver<bool>) -> Result<T, ClusterError>,
 ) -> Result<T, Failure> {
     // Nothing is written that would have to be told: a signal ends the process.
     let (_running, stop) = watch::channel(false);
     runtime()?.block_on(async {
         // A request that gets no answer has ended by then, and has said so.
-        let all = limit + Duration::from_secs(1);
-        match tokio::time::timeout(all, requests(Instant::now() + limit, &stop)).await {
+        let all = limit.time() + Duration::from_secs(1);
+        match tokio::time::timeout(all, requests(Instant::now() + limit.time(), &stop)).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(failure(&error)),
-            Err(_) => {
-                let text = format!("the cluster did not answer everything within {} s", limit.as_secs());
-                Err(Failure::Cluster(Fault::new(text, Some("give it more time with `--timeout`"))))
-            }
+            Err(_) => Err(limit.over()),
         }
     })
 }
@@ -158,6 +183,20 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_has_the_flag_is_told_to_give_more_time() {
+        let hint = |limit: Limit| match limit.over() {
+            Failure::Cluster(fault) => (fault.message, fault.hint.unwrap()),
+            other => panic!("{other:?}"),
+        };
+        let text = |seconds: u64| format!("the cluster did not answer everything within {seconds} s");
+        let (message, told) = hint(Limit::Timeout(Duration::from_secs(5)));
+        assert_eq!((message, told.as_str()), (text(5), "give it more time with `--timeout`"));
+        let (message, told) = hint(Limit::Look);
+        assert_eq!(message, text(60));
+        assert!(!told.contains("--"), "{told}");
+    }
 
     #[test]
     fn durations_are_read_as_go_writes_them() {

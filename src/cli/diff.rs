@@ -90,6 +90,10 @@ fn compare(
         let hint = "leave it out: without `--against` it is the cluster that `diff` compares with";
         return Err(Failure::usage("`diff` has no flag `--live`", hint));
     }
+    if args.target.is_some() {
+        let hint = "`r8 validate --target` and `r8 render --target` judge what a target lacks";
+        return Err(Failure::usage("`diff` has no flag `--target`", hint));
+    }
     if !args.against.is_empty() {
         return against::run(args, show, global, world, report);
     }

@@ -48,7 +48,7 @@ pub(super) fn run(
     let mut request = request(&args.asked)?;
     #[cfg(feature = "cluster")]
     let explained = if args.live {
-        live::find(args.name.as_deref().unwrap_or_default(), global, world, report)?
+        live::find(live_name(args)?, global, world, report)?
     } else {
         rendered(args, global, world, report)?
     };
@@ -77,6 +77,30 @@ fn has_path_expression(route: &Value) -> bool {
     let rules = route["spec"]["rules"].as_array().into_iter().flatten();
     let mut matches = rules.filter_map(|rule| rule["matches"].as_array()).flatten();
     matches.any(|one| one["path"]["type"] == "RegularExpression")
+}
+
+/// The release whose live route is meant; what is said of values goes with none.
+#[cfg(feature = "cluster")]
+fn live_name(args: &args::Explain) -> Result<&str, Failure> {
+    let sources = &args.sources;
+    let given = [
+        ("--values", !sources.files.is_empty()),
+        ("--set", !sources.set.is_empty()),
+        ("--set-string", !sources.set_string.is_empty()),
+        ("--set-json", !sources.set_json.is_empty()),
+        ("--set-file", !sources.set_file.is_empty()),
+        ("--set-literal", !sources.set_literal.is_empty()),
+        ("--templates", sources.templates.is_some()),
+        ("--ready", args.ready.is_some()),
+    ];
+    if let Some((flag, _)) = given.into_iter().find(|(_, is_given)| *is_given) {
+        let hint =
+            format!("leave out `{flag}` for the route that is in the cluster, or `--live` for that of the values");
+        return Err(Failure::usage(format!("`--live` does not go with `{flag}`: it reads no values"), hint));
+    }
+    args.name.as_deref().ok_or_else(|| {
+        Failure::usage("`--live` needs the name of a release", "write it behind the command, `r8 explain NAME --live`")
+    })
 }
 
 /// The request that the flags name.

@@ -148,6 +148,7 @@ pub fn run(
                 stdin,
                 out: &mut *stdout,
                 variable,
+                command: name(&arguments.command),
                 asks: asks(&arguments.command),
                 color,
                 live: terminals.stderr && can,
@@ -176,6 +177,25 @@ pub fn run(
             report.failure(&failure);
             failure.code()
         }
+    }
+}
+
+/// How a command that reads values is called; empty for others.
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Render(_) => "render",
+        Command::Template(_) => "template",
+        Command::Validate(_) => "validate",
+        Command::Lint(_) => "lint",
+        Command::Explain(_) => "explain",
+        Command::Diff(_) => "diff",
+        #[cfg(feature = "cluster")]
+        Command::Apply(_) => "apply",
+        #[cfg(feature = "cluster")]
+        Command::Upgrade(_) => "upgrade",
+        #[cfg(feature = "cluster")]
+        Command::Install(_) => "install",
+        _ => "",
     }
 }
 

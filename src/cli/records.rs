@@ -34,7 +34,7 @@ pub(super) fn read<T>(
     let read = {
         let progress = Progress::new(report, false);
         let say = |news: News<'_>| progress.tell(&news);
-        let read = connect::within(connect::LOOK, async |deadline, stop| {
+        let read = connect::within(connect::Limit::Look, async |deadline, stop| {
             let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
             Ok::<_, ClusterError>(requests(cluster.records(driver)).await)
         });

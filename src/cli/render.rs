@@ -15,7 +15,7 @@ use super::validate::ready_sets;
 use crate::findings::Place;
 use crate::manifest::{Manifest, Manifests, Role};
 use crate::render::{ApiVersion, Options, Rendered, Routing, render};
-use crate::spec::{ReleaseSpec, SpecError};
+use crate::spec::{Problem, ReleaseSpec, SpecError};
 use crate::templates::Catalog;
 use crate::values::{self, ValuesErrors};
 
@@ -129,7 +129,10 @@ pub(super) fn decode_values(
     }
     let (spec, texts) = match (decoded, texts) {
         (Ok((spec, _)), texts) => (spec, texts),
-        (Err(errors), texts) => {
+        (Err(mut errors), texts) => {
+            for error in errors.errors.iter_mut().filter(|error| error.problem == Problem::NoName) {
+                error.hint = Some(name_hint(request.command));
+            }
             let texts = texts.map(|texts| texts.errors).unwrap_or_default();
             return Err(Failure::Spec(texts, errors, sources.clone()));
         }
@@ -142,6 +145,16 @@ pub(super) fn decode_values(
     let rendered =
         render(&spec, &request.catalog).map_err(|error| Failure::render(&error, request.templates.as_deref()))?;
     Ok((spec, rendered))
+}
+
+/// The ways that a command has for a release name.
+fn name_hint(command: &str) -> String {
+    let given = match command {
+        // Its arguments are files.
+        "validate" | "lint" => "give it with `--name NAME`".to_owned(),
+        _ => format!("give it as an argument, `r8 {command} NAME -f …`"),
+    };
+    format!("{given}, or write `application.metadata.name: NAME`")
 }
 
 fn note_namespace(namespace: &str, from: NamespaceFrom, ci: bool, report: &mut Report<'_>) {

@@ -23,6 +23,8 @@ pub(super) struct World<'a> {
     #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only commands of the cluster go on for long"))]
     pub out: &'a mut dyn Write,
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The command, as it was typed.
+    pub command: &'static str,
     /// Whether the command asks a cluster, so that it needs more of the kubeconfig than the namespace.
     pub asks: bool,
     /// Whether results are coloured.
@@ -64,6 +66,8 @@ pub(super) struct Request {
     pub identity: Identity,
     pub namespace_from: NamespaceFrom,
     pub unknown: Unknown,
+    /// The command, as it was typed.
+    pub command: &'static str,
 }
 
 impl Request {
@@ -108,7 +112,8 @@ pub(super) fn settle_files(
     let (namespace, namespace_from) = namespace(global, world.variable, world.asks)?;
     let unknown = if args.allow_unknown { Unknown::Warn } else { Unknown::Refuse };
     let identity = Identity { release, namespace };
-    Ok(Request { sources, catalog, templates: args.templates.clone(), identity, namespace_from, unknown })
+    let (templates, command) = (args.templates.clone(), world.command);
+    Ok(Request { sources, catalog, templates, identity, namespace_from, unknown, command })
 }
 
 /// The embedded templates and those of a folder.

@@ -140,7 +140,7 @@ impl Aimed {
         let found = {
             let progress = Progress::new(report, false);
             let say = |news: News<'_>| progress.tell(&news);
-            connect::within(connect::LOOK, async |deadline, stop| {
+            connect::within(connect::Limit::Look, async |deadline, stop| {
                 let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
                 cluster.capabilities(manifests).await
             })?

@@ -17,7 +17,6 @@ use super::target::{self, Aimed};
 use crate::findings::{Check, Finding, in_line};
 use crate::manifest::ObjectKey;
 use crate::render::{ApiVersion, Options, RenderErrors, Rendered, Routing};
-use crate::spec::{Problem, SpecErrors};
 
 /// The most versions for which every set of ready ones is tried; beyond, the sets that [`ready_sets`] names.
 const MAX_VERSIONS: usize = 10;
@@ -226,11 +225,7 @@ impl Look<'_> {
         world: &World<'_>,
         report: &mut Report<'_>,
     ) -> Result<Checked, Failure> {
-        let (spec, rendered) =
-            decode_values(request, self.aimed.as_ref(), report).map_err(|failure| match failure {
-                Failure::Spec(texts, errors, sources) => Failure::Spec(texts, with_own_hint(errors), sources),
-                other => other,
-            })?;
+        let (spec, rendered) = decode_values(request, self.aimed.as_ref(), report)?;
         let versions = spec.application.versions.len();
         let sets = ready_sets(versions);
         if let Some(aimed) = &mut self.aimed {
@@ -286,16 +281,6 @@ pub(super) fn ready_sets(versions: usize) -> Vec<Vec<usize>> {
     }
     let last = versions - 1;
     vec![(0..versions).collect(), vec![], vec![0], vec![last], (1..versions).collect(), (0..last).collect()]
-}
-
-/// The mistakes with the way that this command has for a release name.
-fn with_own_hint(mut errors: SpecErrors) -> SpecErrors {
-    for error in &mut errors.errors {
-        if error.problem == Problem::NoName {
-            error.hint = Some("give it with `--name NAME`, or write `application.metadata.name: NAME`".into());
-        }
-    }
-    errors
 }
 
 #[cfg(test)]

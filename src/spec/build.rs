@@ -107,7 +107,7 @@ fn release_name(node: &Node, identity: &Identity, walk: &mut Walk<'_>) -> Option
         .map(|name| (name, None))
         .or_else(|| from_name.or(from_label).and_then(|node| Some((node.as_str()?, Some(node.origin)))));
     let Some((found, origin)) = found else {
-        let hint = "give it as an argument, `r8 render NAME -f …`, or write `application.metadata.name: NAME`";
+        let hint = "write `application.metadata.name: NAME`";
         walk.error(Problem::NoName, Some(node.origin), "application", Some(hint.into()));
         return None;
     };

@@ -27,6 +27,9 @@ pub(in crate::cli) struct Diff {
     /// Not needed: without `--against` it is the cluster that is compared with
     #[arg(long, hide = true)]
     pub live: bool,
+    /// Not a flag of this command: said is which ones have it
+    #[arg(long, hide = true, value_name = "TARGET")]
+    pub target: Option<String>,
     /// Show NUM lines around each change
     #[arg(short = 'U', long, default_value_t = 3, value_name = "NUM")]
     pub unified: usize,

@@ -24,11 +24,7 @@ pub(in crate::cli) struct Explain {
     pub ready: Option<String>,
     /// Explain the route that is in the cluster, whoever wrote it; NAME is required, no values are read
     #[cfg(feature = "cluster")]
-    #[arg(
-        long,
-        requires = "name",
-        conflicts_with_all = ["ready", "files", "set", "set_string", "set_json", "set_file", "set_literal", "templates"]
-    )]
+    #[arg(long)]
     pub live: bool,
     #[command(flatten)]
     pub sources: Sources,

@@ -65,7 +65,10 @@ pub(super) fn run(
             }
         }
         #[cfg(feature = "cluster")]
-        Base::Revision(number) => Old::Objects(revision::objects(*number, &request, global, world, report)?),
+        Base::Revision(number) => {
+            let timeout = wanted::goal(&args.change).timeout;
+            Old::Objects(revision::objects(*number, timeout, &request, global, world, report)?)
+        }
     };
     let mut make = |api_version| wanted::made(&request, args.change.routing, api_version, report);
     let (before, made) = match old {

@@ -39,7 +39,7 @@ pub(super) fn show(
     let driver = records::driver(world)?;
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
-    let looked = connect::within(goal.timeout, async |deadline, stop| {
+    let looked = connect::within(connect::Limit::Timeout(goal.timeout), async |deadline, stop| {
         let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
         let records = cluster.records(driver);
         let looked = recorded::look(&cluster, &records, Looker::Reader, (release, aim, goal), &progress);

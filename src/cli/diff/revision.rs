@@ -1,5 +1,7 @@
 //! The record of a revision, as something to compare with.
 
+use std::time::Duration;
+
 use super::against::Objects;
 use crate::cli::args::Global;
 use crate::cli::failure::Failure;
@@ -9,12 +11,13 @@ use crate::cli::report::Report;
 use crate::cli::request::{Request, World};
 use crate::cli::{connect, records, render};
 use crate::cluster::{Cluster, News};
-use crate::plan::{Goal, Release, resources};
+use crate::plan::{Release, resources};
 use crate::record::current;
 
-/// The objects of a revision, as its record has them.
+/// The objects of a revision, as its record has them; asked for at most `timeout`.
 pub(super) fn objects(
     number: Option<u64>,
+    timeout: Duration,
     request: &Request,
     global: &Global,
     world: &mut World<'_>,
@@ -25,8 +28,7 @@ pub(super) fn objects(
     let (access, driver) = (connect::access(global, world.variable), records::driver(world)?);
     let progress = Progress::new(report, false);
     let say = |news: News<'_>| progress.tell(&news);
-    let timeout = Goal::default().timeout;
-    let kept = connect::within(timeout, async |deadline, stop| {
+    let kept = connect::within(connect::Limit::Timeout(timeout), async |deadline, stop| {
         let cluster = Cluster::connect(&access, &say, deadline, stop).await?;
         let records = cluster.records(driver);
         let known = records.history(&release).await?;
