@@ -76,7 +76,15 @@ fn shown(mark: &Mark<'_>) -> (String, usize, usize) {
     let of_mark = between(start, end);
     let of_hidden = hidden.chars().count();
     let mut signs = of_mark + if end == count { of_hidden } else { 0 };
-    let width = before + of_mark + between(end, count) + of_hidden;
+    // Whether more follows than fits is all that is asked of the rest: a line may have millions of characters.
+    let mut rest = 0;
+    for character in cells().skip(end) {
+        rest += columns(character);
+        if rest > WIDTH {
+            break;
+        }
+    }
+    let width = before + of_mark + rest + of_hidden;
     let (mut from, mut cut) = (0, "");
     if width > WIDTH && before + signs.min(WIDTH - BEFORE) > WIDTH {
         let mut left_out = cells();

@@ -1,6 +1,7 @@
 //! The lines of one text, looked at once for many messages about it.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use super::outline::Outline;
 use super::{form, indentation, of_address, of_key};
@@ -11,12 +12,14 @@ pub(in crate::cli) struct Lines<'a> {
     outline: OnceCell<Outline<'a>>,
     /// Which are the body of a private key.
     bodies: OnceCell<Vec<bool>>,
+    /// What has been found of a line: many messages may be about one that is long.
+    found: RefCell<HashMap<usize, Option<usize>>>,
 }
 
 impl<'a> Lines<'a> {
     /// Takes the lines of a text.
     pub fn of(all: Vec<&'a str>) -> Lines<'a> {
-        Lines { all, outline: OnceCell::new(), bodies: OnceCell::new() }
+        Lines { all, outline: OnceCell::new(), bodies: OnceCell::new(), found: RefCell::default() }
     }
 
     /// A line, by its number from 0.
@@ -26,6 +29,15 @@ impl<'a> Lines<'a> {
 
     /// How many characters of a line may be shown; all of them when none.
     pub fn visible(&self, index: usize) -> Option<usize> {
+        let known = self.found.borrow().get(&index).copied();
+        known.unwrap_or_else(|| {
+            let visible = self.look(index);
+            self.found.borrow_mut().insert(index, visible);
+            visible
+        })
+    }
+
+    fn look(&self, index: usize) -> Option<usize> {
         let line = self.get(index)?;
         let bodies = self.bodies.get_or_init(|| form::bodies(&self.all));
         if bodies.get(index) == Some(&true) {
