@@ -4,12 +4,16 @@
 //! Better too much than too little: from the first of these to the end of its line, and every line below a key.
 
 mod address;
+mod armour;
+mod flag;
 mod form;
 mod key;
 mod lines;
+mod login;
 mod object;
 mod outline;
 mod value;
+mod words;
 
 pub(super) use address::{is_parameter, without_passwords};
 pub(super) use key::sounds_secret;
@@ -42,13 +46,17 @@ fn of_key(lines: &[&str], index: usize, outline: &Outline<'_>) -> Option<usize> 
 /// An argument or a message that repeats one, without what stands behind a key that sounds like a secret.
 pub(super) fn shown(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
-    let bodies = form::bodies(&lines);
+    let (bodies, flags) = (armour::bodies(&lines), flag::visible(&lines));
     let count = |line: &str, is_body| if is_body { Some(indentation(line)) } else { visible_alone(line) };
-    let line = |(line, is_body): (&str, bool)| match count(line, is_body) {
+    let line = |((line, is_body), by_flag): ((&str, bool), Option<usize>)| match count(line, is_body)
+        .into_iter()
+        .chain(by_flag)
+        .min()
+    {
         Some(count) => line.chars().take(count).chain(HIDDEN.chars()).collect(),
         None => line.to_owned(),
     };
-    lines.into_iter().zip(bodies).map(line).collect::<Vec<String>>().join("\n")
+    lines.into_iter().zip(bodies).zip(flags).map(line).collect::<Vec<String>>().join("\n")
 }
 
 /// A document for programs, its texts without what [`without_passwords`] hides.
@@ -113,7 +121,11 @@ fn before_secret(line: &str) -> Option<usize> {
 /// As [`before_secret`], where a `:` or `=` ends the key.
 fn of_pairs(line: &str) -> Option<usize> {
     let names_secret = pairs(line).any(|pair| plain(pair.key) == "name" && sounds_secret(pair.value));
-    let secret = |pair: &Pair| sounds_secret(pair.key) || names_secret && plain(pair.key) == "value";
+    let secret = |pair: &Pair| {
+        sounds_secret(pair.key)
+            || pair.sign == "=" && key::sounds_like_session(pair.key)
+            || names_secret && plain(pair.key) == "value"
+    };
     let pair = pairs(line).find(secret)?;
     let hidden = line.get(pair.start..)?;
     let blanks = hidden.len() - hidden.trim_start().len();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{HIDDEN, form, sounds_secret};
+use super::{HIDDEN, form, login, sounds_secret};
 
 /// Names of parameters that are a secret, beside those that sound like one.
 const PARAMETERS: [&str; 6] = ["auth", "code", "jwt", "key", "sig", "signature"];
@@ -22,7 +22,7 @@ pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
 /// Whether a text has a character without which no address holds a secret, or the form of one: most texts have none, and are
 /// long.
 pub(super) fn may_hold(text: &str) -> bool {
-    text.contains(['@', '?', '&', '#']) || form::may_hold(text)
+    text.contains(['@', '?', '&', '#']) || form::may_hold(text) || login::secret(text).is_some()
 }
 
 /// Finds the first secret of one kind in a text, in bytes.
@@ -31,7 +31,7 @@ type Scan = fn(&str) -> Option<(usize, usize)>;
 /// What may be shown of a text, and what is hidden of it.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
     const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
-    const SCANS: [Scan; 3] = [user, parameter, form::secret];
+    const SCANS: [Scan; 4] = [user, parameter, form::secret, login::secret];
     let (mut shown, mut hidden, mut at) = (String::with_capacity(text.len()), Vec::new(), 0);
     let mut next = SCANS.map(|scan| scan(text).unwrap_or(NOWHERE));
     while let Some((start, end)) = next.iter().copied().min().filter(|found| *found != NOWHERE) {
@@ -51,7 +51,7 @@ pub(super) fn split(text: &str) -> (String, Vec<String>) {
 
 /// Where in a text the first secret of an address is, or the first that is known by its form, in bytes.
 pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    user(text).into_iter().chain(parameter(text)).chain(form::secret(text)).min()
+    user(text).into_iter().chain(parameter(text)).chain(form::secret(text)).chain(login::secret(text)).min()
 }
 
 /// Whether the value of a query's parameter is a secret, by its name.

@@ -1,15 +1,9 @@
 //! Values that are known by their form, whatever their key: private keys, tokens of JSON, the tokens of well known services.
 
-use super::HIDDEN;
+use super::{HIDDEN, armour};
 
-/// Begins and ends the first line of a key, with what it is in between.
-const ARMOUR: (&str, &str) = ("-----BEGIN ", "-----");
-/// The most bytes of what a key is: `ENCRYPTED PRIVATE KEY`.
-const LONGEST_LABEL: usize = 40;
 /// The fewest characters of the longest part of a token of many parts.
 const SHORTEST_PART: usize = 16;
-/// The fewest characters of a key that is cut off: fewer may be words.
-const SHORTEST_BODY: usize = 16;
 
 /// Which characters a token has behind its beginning.
 #[derive(Clone, Copy)]
@@ -24,10 +18,12 @@ enum Signs {
     Capital,
     /// As those of an address, with a long part of small and capital letters and digits: `sk-learn-…` is a name.
     Mixed,
+    /// Two parts as those of an address, with a `.` between them, each of at least the fewest.
+    Parts,
 }
 
 /// Beginnings of tokens, the fewest characters behind them, and which ones.
-const TOKENS: [(&str, usize, Signs); 14] = [
+const TOKENS: [(&str, usize, Signs); 24] = [
     ("ghp_", 20, Signs::Alphanumeric),
     ("gho_", 20, Signs::Alphanumeric),
     ("ghu_", 20, Signs::Alphanumeric),
@@ -40,36 +36,50 @@ const TOKENS: [(&str, usize, Signs); 14] = [
     ("xoxp-", 10, Signs::Url),
     ("xoxa-", 10, Signs::Url),
     ("sk-", 32, Signs::Mixed),
+    ("sk_live_", 16, Signs::Alphanumeric),
+    ("sk_test_", 16, Signs::Alphanumeric),
+    ("rk_live_", 16, Signs::Alphanumeric),
+    ("rk_test_", 16, Signs::Alphanumeric),
+    ("npm_", 30, Signs::Alphanumeric),
+    ("pypi-AgE", 16, Signs::Url),
+    ("pypi-", 32, Signs::Mixed),
+    ("SG.", 16, Signs::Parts),
+    ("AIza", 35, Signs::Url),
+    ("AGE-SECRET-KEY-", 20, Signs::Alphanumeric),
     ("AKIA", 16, Signs::Capital),
     ("ASIA", 16, Signs::Capital),
 ];
 
 /// Addresses whose path lets anybody write who knows it.
-const WEBHOOKS: [&str; 4] = [
+const WEBHOOKS: [&str; 6] = [
     "hooks.slack.com/services/",
     "hooks.slack.com/workflows/",
+    "hooks.slack.com/triggers/",
     "discord.com/api/webhooks/",
     "discordapp.com/api/webhooks/",
+    "webhook.office.com/webhookb2/",
 ];
 
 /// Whether a text may hold one of them, or a part of one.
 pub(super) fn may_hold(text: &str) -> bool {
-    text.contains(ARMOUR.0) || token(text).is_some()
+    armour::may_hold(text) || token(text).is_some()
 }
 
 /// Where the first of them is in a text, in bytes.
 pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    private_key(text).into_iter().chain(token(text)).min()
+    armour::secret(text).into_iter().chain(token(text)).min()
 }
 
 /// The first token of JSON or of a well known service, or the path of a webhook.
 fn token(text: &str) -> Option<(usize, usize)> {
-    let mut before = b' ';
+    let (mut before, mut known) = (b' ', Known::default());
     text.bytes().enumerate().find_map(|(at, byte)| {
         let starts = !before.is_ascii_alphanumeric();
         before = byte;
         // Most characters begin none.
-        if !starts || !matches!(byte, b'A' | b'd' | b'e' | b'g' | b'h' | b's' | b'x') {
+        let begins_one =
+            matches!(byte, b'A' | b'S' | b'd' | b'e' | b'g' | b'h' | b'n' | b'p' | b'r' | b's' | b'w' | b'x');
+        if !starts || !begins_one {
             return None;
         }
         let rest = text.get(at..)?;
@@ -79,39 +89,83 @@ fn token(text: &str) -> Option<(usize, usize)> {
             let shown = at + webhook.len();
             (length > 0 && !path.starts_with(HIDDEN)).then_some((shown, shown + length))
         });
-        webhook.or_else(|| Some((at, at + of_json(rest).or_else(|| of_service(rest))?)))
+        webhook.or_else(|| Some((at, known.of_json(text, at).or_else(|| known.of_service(text, at))?)))
     })
 }
 
-/// The length of a token of JSON: three parts, the first of which begins as `{"` does in Base64.
-fn of_json(text: &str) -> Option<usize> {
-    let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let token = text.get(..text.find(|c| !is_sign(c)).unwrap_or(text.len()))?;
-    let mut parts = token.split('.');
-    let (header, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
-    (header.starts_with("eyJ") && header.len() > 10 && claims.len() > 3).then_some(token.len())
+/// What was seen of a text from the places before: a long text is read once, also where many tokens seem to begin.
+#[derive(Default)]
+struct Known {
+    /// The end of the characters that a token of JSON may have.
+    end: usize,
+    /// The first and the second `.` among them; their end where none is.
+    dots: (usize, usize),
+    /// Up to where no part is random.
+    barren: usize,
 }
 
-fn of_service(text: &str) -> Option<usize> {
-    TOKENS.iter().find_map(|(start, fewest, signs)| {
-        let rest = text.strip_prefix(start)?;
-        let is_sign = |c: char| match signs {
+impl Known {
+    /// The end of a token of JSON: three parts, the first of which begins as `{"` does in Base64.
+    fn of_json(&mut self, text: &str, at: usize) -> Option<usize> {
+        let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let rest = text.get(at..).filter(|rest| rest.starts_with("eyJ"))?;
+        let mut is_new = false;
+        if self.end <= at {
+            self.end = at + rest.find(|c| !is_sign(c)).unwrap_or(rest.len());
+            is_new = true;
+        }
+        let end = self.end;
+        let dot = |from: usize| text.get(from..end).and_then(|part| part.find('.')).map_or(end, |dot| from + dot);
+        if is_new || self.dots.0 < at {
+            let first = if is_new || self.dots.1 < at { dot(at) } else { self.dots.1 };
+            self.dots = (first, if first < end { dot(first + 1) } else { end });
+        }
+        let (header, claims) = (self.dots.0 - at, self.dots.1.saturating_sub(self.dots.0 + 1));
+        (self.dots.1 < end && header > 10 && claims > 3).then_some(end)
+    }
+
+    /// The end of a token of a service.
+    fn of_service(&mut self, text: &str, at: usize) -> Option<usize> {
+        TOKENS.iter().find_map(|(start, fewest, signs)| {
+            let from = at + start.len();
+            let rest = text.get(at..)?.strip_prefix(start)?;
+            if matches!(signs, Signs::Mixed) && from <= self.barren {
+                return None;
+            }
+            let length = rest.find(|c| !signs.has(c)).unwrap_or(rest.len());
+            let token = rest.get(..length)?;
+            let behind = rest.get(length..)?;
+            match signs {
+                Signs::Capital => length == *fewest && !behind.starts_with(|c: char| c.is_ascii_alphanumeric()),
+                Signs::Mixed => {
+                    let is_random = token.split(['-', '_']).any(is_random);
+                    if !is_random {
+                        self.barren = from + length;
+                    }
+                    length >= *fewest && is_random
+                }
+                Signs::Parts => {
+                    let second = behind.strip_prefix('.').unwrap_or_default();
+                    let second = second.find(|c| !signs.has(c)).unwrap_or(second.len());
+                    let is_token = length >= *fewest && second >= *fewest;
+                    return is_token.then_some(from + length + 1 + second);
+                }
+                _ => length >= *fewest,
+            }
+            .then_some(from + length)
+        })
+    }
+}
+
+impl Signs {
+    fn has(self, c: char) -> bool {
+        match self {
             Signs::Alphanumeric => c.is_ascii_alphanumeric(),
             Signs::Word => c.is_ascii_alphanumeric() || c == '_',
-            Signs::Url | Signs::Mixed => c.is_ascii_alphanumeric() || matches!(c, '_' | '-'),
+            Signs::Url | Signs::Mixed | Signs::Parts => c.is_ascii_alphanumeric() || matches!(c, '_' | '-'),
             Signs::Capital => c.is_ascii_uppercase() || c.is_ascii_digit(),
-        };
-        let length = rest.find(|c| !is_sign(c)).unwrap_or(rest.len());
-        let token = rest.get(..length)?;
-        let fits = match signs {
-            Signs::Capital => {
-                length == *fewest && !rest.get(length..)?.starts_with(|c: char| c.is_ascii_alphanumeric())
-            }
-            Signs::Mixed => length >= *fewest && token.split(['-', '_']).any(is_random),
-            _ => length >= *fewest,
-        };
-        fits.then_some(start.len() + length)
-    })
+        }
+    }
 }
 
 /// Whether a part of a token is no word.
@@ -119,72 +173,6 @@ fn is_random(part: &str) -> bool {
     let has = |of: fn(&u8) -> bool| part.bytes().any(|byte| of(&byte));
     let letters = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     part.len() >= SHORTEST_PART && letters && has(u8::is_ascii_digit)
-}
-
-/// What stands behind the first line of a private key that a text holds.
-fn begun(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once(ARMOUR.0)?;
-    let (label, body) = rest.split_once(ARMOUR.1)?;
-    (label.len() <= LONGEST_LABEL && label.contains("PRIVATE KEY")).then_some(body)
-}
-
-/// Where the first body of a private key is that stands in one text with its first line.
-fn private_key(text: &str) -> Option<(usize, usize)> {
-    text.match_indices(ARMOUR.0).find_map(|(at, _)| {
-        let behind = begun(text.get(at..)?)?;
-        let body = without_breaks(behind);
-        let start = text.len() - body.len();
-        let end = body.find("-----END").unwrap_or(body.len());
-        // The lines above the body say how it is encrypted.
-        let is_body = |c: char| is_sign(c) || c.is_ascii_whitespace() || matches!(c, '\\' | ':' | ',' | '-');
-        let whole = body.get(..end).filter(|_| end < body.len()).filter(|body| body.chars().all(is_body));
-        let length = match whole {
-            Some(whole) => whole.trim_end().len(),
-            None => {
-                let first = body.find(|c| !is_sign(c)).unwrap_or(body.len());
-                let cut_off = |c: char| !(is_sign(c) || c.is_ascii_whitespace() || c == '\\');
-                if first < SHORTEST_BODY { 0 } else { body.find(cut_off).unwrap_or(body.len()) }
-            }
-        };
-        (length > 0).then_some((start, start + length))
-    })
-}
-
-/// A character of Base64.
-fn is_sign(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
-}
-
-/// A text without the line breaks at its beginning, also those written as `\n`.
-fn without_breaks(mut text: &str) -> &str {
-    loop {
-        let rest = text.trim_start();
-        let rest = rest.strip_prefix("\\n").or_else(|| rest.strip_prefix("\\r")).unwrap_or(rest);
-        if rest.len() == text.len() {
-            return rest;
-        }
-        text = rest;
-    }
-}
-
-/// Which lines of a text are the body of a private key.
-pub(super) fn bodies(lines: &[&str]) -> Vec<bool> {
-    let mut inside = false;
-    let line = |line: &&str| {
-        let is_own = inside && is_body(line);
-        inside = match begun(line) {
-            Some(behind) => !behind.contains("-----END"),
-            None => is_own || inside && line.trim().is_empty(),
-        };
-        is_own && !line.trim().is_empty()
-    };
-    lines.iter().map(line).collect()
-}
-
-/// Whether a line has the form of a private key's body, as far as a quote, a comment or a list may hold it.
-pub(super) fn is_body(line: &str) -> bool {
-    let body = line.trim_matches(|c: char| c.is_whitespace() || "\"'`\\,|>#-".contains(c));
-    body.chars().all(is_sign) || ["Proc-Type:", "DEK-Info:"].iter().any(|name| body.starts_with(name))
 }
 
 #[cfg(test)]
@@ -207,6 +195,10 @@ mod tests {
                 .map(|start| of(start, LETTERS))
                 .into();
         tokens.extend([json, of("eyJhbGciOiJub25lIn0", ".eyJzdWIiOiJhbm4ifQ."), of("AKIA", "IOSFODNN7EXAMPLE")]);
+        tokens.extend(
+            ["sk_live_", "rk_live_", "npm_", "pypi-", "AIza", "AGE-SECRET-KEY-1"].map(|start| of(start, LETTERS)),
+        );
+        tokens.extend([of("SG.", &format!("{}.{LETTERS}", &LETTERS[..22])), of("pypi-AgEI", &LETTERS[..16])]);
         tokens.extend([of("ASIA", "IOSFODNN7EXAMPLE"), of("xoxb-", "123456789012-abc"), of("xoxp-", "1234567890-abc")]);
         for token in tokens {
             for (text, want) in [
@@ -228,6 +220,13 @@ mod tests {
             format!("registry.example/shop@sha256:{digest}"),
             format!("sk-learn-iris-{digest}"),
             format!("risk-{LETTERS}"),
+            format!("task_live_{LETTERS}"),
+            "npm_config_registry".into(),
+            "pypi-server-of-the-models-team-in-europe".into(),
+            "SG.a.b".into(),
+            format!("SG.{LETTERS}"),
+            "AIza-of-the-models".into(),
+            "AGE-SECRET-KEY-FILE".into(),
             format!("AKIA{LETTERS}"),
             "sk-learn-Iris-model-of-a-long-Name-v2".into(),
             "s3://hf_models/sklearn/1.0/model".into(),
@@ -247,42 +246,11 @@ mod tests {
 
     #[test]
     fn the_path_of_a_webhook_is_hidden() {
-        let text =
-            "see https://hooks.slack.com/services/T0/B0/abc and https://discord.com/api/webhooks/1/abc?wait=true";
-        let want = "see https://hooks.slack.com/services/••••• and https://discord.com/api/webhooks/•••••?wait=true";
+        let text = "see https://hooks.slack.com/services/T0/B0/abc and https://discord.com/api/webhooks/1/abc?wait=true \
+             https://hooks.slack.com/triggers/T0/1/abc https://a.webhook.office.com/webhookb2/a@b/IncomingWebhook/c";
+        let want = "see https://hooks.slack.com/services/••••• and https://discord.com/api/webhooks/•••••?wait=true \
+                    https://hooks.slack.com/triggers/••••• https://a.webhook.office.com/webhookb2/•••••";
         assert_eq!(without_passwords(text), want);
         assert_eq!(without_passwords(want), want);
-    }
-
-    #[test]
-    fn the_body_of_a_private_key_is_hidden() {
-        let body = "MIIEvQIBADANBgkqhkiG9w0BAQ\nEFAASCBKcwggSjAgEAAoIBAQC7";
-        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY"] {
-            let (first, last) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-            for text in [
-                format!("{first}\n{body}\n{last}\nmore: 1"),
-                format!("{first}\\n{}\\n{last}\nmore: 1", body.replace('\n', "\\n")),
-                format!("{first}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n{body}\n{last}\nmore: 1"),
-            ] {
-                let shown = without_passwords(&text);
-                assert!(shown.starts_with(&first) && shown.ends_with(&format!("{last}\nmore: 1")), "{shown}");
-                assert!(shown.contains(HIDDEN) && !shown.contains("MII") && !shown.contains("EFAA"), "{shown}");
-                assert_eq!(without_passwords(&shown), shown);
-            }
-            let cut_off = format!("cannot read {first} {}… of it", body.replace('\n', " "));
-            assert_eq!(without_passwords(&cut_off), format!("cannot read {first} {HIDDEN}… of it"));
-        }
-    }
-
-    #[test]
-    fn only_the_lines_of_a_private_key_are_its_body() {
-        let text = "a: |\n  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n\n  MIIE\n  x/+=\n  -----END RSA PRIVATE KEY-----\nb: 1\nMIIE";
-        let lines: Vec<&str> = text.split('\n').collect();
-        let want = [false, false, true, false, true, true, false, false, false];
-        assert_eq!(bodies(&lines), want);
-        let cut_off = ["-----BEGIN PRIVATE KEY-----", "MIIE", "b: 1", "MIIE"];
-        assert_eq!(bodies(&cut_off), [false, true, false, false]);
-        let of_another = ["-----BEGIN CERTIFICATE-----", "MIIE"];
-        assert_eq!(bodies(&of_another), [false, false]);
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use super::outline::Outline;
-use super::{form, indentation, of_address, of_key};
+use super::{armour, flag, indentation, of_address, of_key};
 
 /// The lines of a whole text, so that it is known of each whether it lies below the key of a secret.
 pub(in crate::cli) struct Lines<'a> {
@@ -12,6 +12,8 @@ pub(in crate::cli) struct Lines<'a> {
     outline: OnceCell<Outline<'a>>,
     /// Which are the body of a private key.
     bodies: OnceCell<Vec<bool>>,
+    /// How much of each may be shown by the flags in them.
+    flags: OnceCell<Vec<Option<usize>>>,
     /// What has been found of a line: many messages may be about one that is long.
     found: RefCell<HashMap<usize, Option<usize>>>,
 }
@@ -19,7 +21,13 @@ pub(in crate::cli) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Takes the lines of a text.
     pub fn of(all: Vec<&'a str>) -> Lines<'a> {
-        Lines { all, outline: OnceCell::new(), bodies: OnceCell::new(), found: RefCell::default() }
+        Lines {
+            all,
+            outline: OnceCell::new(),
+            bodies: OnceCell::new(),
+            flags: OnceCell::new(),
+            found: RefCell::default(),
+        }
     }
 
     /// A line, by its number from 0.
@@ -39,14 +47,13 @@ impl<'a> Lines<'a> {
 
     fn look(&self, index: usize) -> Option<usize> {
         let line = self.get(index)?;
-        let bodies = self.bodies.get_or_init(|| form::bodies(&self.all));
+        let bodies = self.bodies.get_or_init(|| armour::bodies(&self.all));
         if bodies.get(index) == Some(&true) {
             return Some(indentation(line));
         }
         let outline = self.outline.get_or_init(|| Outline::of(&self.all));
-        match of_key(&self.all, index, outline) {
-            Some(count) => Some(count.min(of_address(line).unwrap_or(count))),
-            None => of_address(line),
-        }
+        let flags = self.flags.get_or_init(|| flag::visible(&self.all));
+        let by_flag = flags.get(index).copied().flatten();
+        of_key(&self.all, index, outline).into_iter().chain(of_address(line)).chain(by_flag).min()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::key::may_sound_secret;
 use super::outline::Outline;
-use super::{address, form, indentation, is_parameter, of_key, of_pairs, sounds_secret, value};
+use super::{address, armour, flag, indentation, is_parameter, of_key, of_pairs, sounds_secret, value};
 use crate::diff::Pair;
 
 /// A pair whose secrets are hidden: values of keys and environment variables that sound like one, names and passwords in
@@ -157,7 +157,7 @@ fn may_hide(text: &str) -> bool {
 
 /// As [`may_hide`], of a text without line breaks: what may name a secret ends with a sign.
 fn may_hide_in_line(text: &str) -> bool {
-    text.contains(['=', ':']) || address::may_hold(text)
+    text.contains(['=', ':']) || address::may_hold(text) || flag::value(text).is_some()
 }
 
 /// One line of a text.
@@ -173,8 +173,8 @@ struct Line {
 fn lines(text: &str) -> Vec<Line> {
     let all: Vec<&str> = text.split('\n').collect();
     // Most texts have no such key.
-    let outline = all.iter().any(|line| sounds_secret(line)).then(|| Outline::of(&all));
-    let bodies = form::bodies(&all);
+    let outline = may_sound_secret(text).then(|| Outline::of(&all));
+    let (bodies, flags) = (armour::bodies(&all), flag::visible(&all));
     let line = |index: usize| {
         let line = all[index];
         let (_, of_address) = address::split(line);
@@ -184,6 +184,7 @@ fn lines(text: &str) -> Vec<Line> {
             1 => of_pairs(line).filter(|_| of_address.is_empty()),
             _ => outline.as_ref().and_then(|outline| of_key(&all, index, outline)),
         };
+        let count = count.into_iter().chain(flags[index]).min();
         if let Some(line) = count.filter(|_| !bodies[index]).and_then(|count| with_json(line, count)) {
             return line;
         }
@@ -250,7 +251,7 @@ fn is_argument(items: &[Value], index: usize) -> bool {
 /// Whether a text is the value of the argument before it: `--token`, then the token.
 fn follows_flag(items: &[Value], index: usize) -> bool {
     let before = index.checked_sub(1).and_then(|before| items.get(before)?.as_str()).unwrap_or_default();
-    before.starts_with('-') && !before.contains(['=', ' ']) && sounds_secret(before)
+    flag::takes(before, items[index].as_str().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn shown_lines(text: &str) -> String {
+pub(super) fn shown_lines(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
     let line = |index: usize| match Lines::of(lines.clone()).visible(index) {
         Some(count) => lines[index].chars().take(count).chain(HIDDEN.chars()).collect(),

@@ -1,5 +1,6 @@
 //! Texts that hold names with their values: what a match of a route asks for, the path of a request with its query.
 
+use super::key::sounds_like_session;
 use super::{HIDDEN, Pair, address, is_parameter, pairs, sounds_secret};
 
 /// A text without what must not be shown: of `name=value` and `name: value` the values of names that sound like a secret, and
@@ -47,7 +48,7 @@ fn names_secret(before: &str) -> bool {
     let name = trimmed.get(start..).unwrap_or_default();
     let in_query = trimmed.get(..start).is_some_and(|before| before.ends_with(['?', '&']));
     let name = written(name.trim_start_matches(']'));
-    sounds_secret(&name) || in_query && is_parameter(&name)
+    sounds_secret(&name) || sounds_like_session(&name) || in_query && is_parameter(&name)
 }
 
 /// A name without the classes of an expression that takes it in any case: `[Tt]oken`.
