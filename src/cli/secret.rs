@@ -37,7 +37,7 @@ fn of_key(lines: &[&str], index: usize, outline: &Outline<'_>) -> Option<usize> 
     {
         return Some(start);
     }
-    if outline.is_below_secret(index) || behind_secret(lines, index) || beside_secret(lines, index) {
+    if outline.is_below_secret(index) || outline.is_behind_secret(index) || beside_secret(lines, index) {
         return Some(value_start(line));
     }
     before_secret(line)
@@ -203,14 +203,6 @@ fn has_explicit_secret(lines: &[&str], index: usize) -> bool {
         }
     }
     false
-}
-
-/// Whether a line without a key follows a key that sounds like a secret, however it is indented: where the text is no YAML,
-/// the indentation says nothing.
-fn behind_secret(lines: &[&str], index: usize) -> bool {
-    let own = lines.get(index).and_then(|line| place(line)).and_then(|place| place.key);
-    let before = lines.get(..index).unwrap_or_default().iter().rev().find_map(|line| place(line)?.key);
-    own.is_none() && before.is_some_and(sounds_secret)
 }
 
 /// Whether a line is the `value` of an environment variable whose `name` sounds like a secret: anywhere in the same item of

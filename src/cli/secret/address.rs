@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::armour::{self, Keys};
 use super::{HIDDEN, form, login, sounds_secret};
 
 /// Names of parameters that are a secret, beside those that sound like one.
@@ -22,19 +23,27 @@ pub(in crate::cli) fn without_passwords(message: &str) -> Cow<'_, str> {
 /// Whether a text has a character without which no address holds a secret, or the form of one: most texts have none, and are
 /// long.
 pub(super) fn may_hold(text: &str) -> bool {
-    text.contains(['@', '?', '&', '#']) || form::may_hold(text) || login::secret(text).is_some()
+    text.contains(['@', '?', '&', '#'])
+        || armour::may_hold(text)
+        || form::token(text).is_some()
+        || login::basic(text).is_some()
+        || login::of_flag(text).is_some()
 }
 
 /// Finds the first secret of one kind in a text, in bytes.
 type Scan = fn(&str) -> Option<(usize, usize)>;
 
+/// All kinds but private keys.
+const SCANS: [Scan; 6] = [user, parameter, form::token, login::basic, login::of_flag, login::of_driver];
+
 /// What may be shown of a text, and what is hidden of it.
 pub(super) fn split(text: &str) -> (String, Vec<String>) {
     const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
-    const SCANS: [Scan; 4] = [user, parameter, form::secret, login::secret];
     let (mut shown, mut hidden, mut at) = (String::with_capacity(text.len()), Vec::new(), 0);
     let mut next = SCANS.map(|scan| scan(text).unwrap_or(NOWHERE));
-    while let Some((start, end)) = next.iter().copied().min().filter(|found| *found != NOWHERE) {
+    let mut keys = Keys::of(text);
+    let mut key = keys.next(0).unwrap_or(NOWHERE);
+    while let Some((start, end)) = next.iter().copied().chain([key]).min().filter(|found| *found != NOWHERE) {
         shown.push_str(text.get(at..start).unwrap_or_default());
         shown.push_str(HIDDEN);
         hidden.extend(text.get(start..end).map(str::to_owned));
@@ -44,6 +53,9 @@ pub(super) fn split(text: &str) -> (String, Vec<String>) {
         for (found, scan) in next.iter_mut().zip(SCANS).filter(|(found, _)| found.0 < at || found.0 == start) {
             *found = scan(rest).map_or(NOWHERE, |(start, end)| (at + start, at + end));
         }
+        if key.0 < at || key.0 == start {
+            key = keys.next(at).unwrap_or(NOWHERE);
+        }
     }
     shown.push_str(text.get(at..).unwrap_or_default());
     (shown, hidden)
@@ -51,7 +63,7 @@ pub(super) fn split(text: &str) -> (String, Vec<String>) {
 
 /// Where in a text the first secret of an address is, or the first that is known by its form, in bytes.
 pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    user(text).into_iter().chain(parameter(text)).chain(form::secret(text)).chain(login::secret(text)).min()
+    SCANS.iter().filter_map(|scan| scan(text)).chain(Keys::of(text).next(0)).min()
 }
 
 /// Whether the value of a query's parameter is a secret, by its name.

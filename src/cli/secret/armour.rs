@@ -21,40 +21,52 @@ fn begun(line: &str) -> Option<&str> {
     (label.len() <= LONGEST_LABEL && label.contains("PRIVATE KEY")).then_some(body)
 }
 
-/// Where the first body of a private key is that stands in one text with its first line.
-pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    // A text may begin a thousand keys and end none: each of these is looked for once.
-    let mut last_line = Next::of(text, |text: &str| text.find(LAST_LINE));
-    let mut other_sign = Next::of(text, |text: &str| text.find(|c| !is_body_sign(c)));
-    text.match_indices(ARMOUR.0).find_map(|(at, _)| {
-        let behind = begun(text.get(at..)?)?;
-        let body = without_breaks(behind);
-        let start = text.len() - body.len();
-        let length = match last_line.from(start).filter(|end| other_sign.from(start).is_none_or(|sign| sign >= *end)) {
-            Some(end) => text.get(start..end)?.trim_end().len(),
-            None => {
-                let first = body.find(|c| !is_sign(c)).unwrap_or(body.len());
-                let cut_off = |c: char| !(is_sign(c) || c.is_ascii_whitespace() || c == '\\');
-                if first < SHORTEST_BODY { 0 } else { body.find(cut_off).unwrap_or(body.len()) }
-            }
-        };
-        (length > 0).then_some((start, start + length))
-    })
+/// The private keys of a text. It may begin a thousand and end none: what ends them is looked for once.
+pub(super) struct Keys<'a> {
+    text: &'a str,
+    last_line: Next<'a>,
+    other_sign: Next<'a>,
+}
+
+impl<'a> Keys<'a> {
+    /// Takes a text that may hold some.
+    pub fn of(text: &'a str) -> Keys<'a> {
+        let last_line = Next { text, find: |text| text.find(LAST_LINE), known: None };
+        let other_sign = Next { text, find: |text| text.find(|c| !is_body_sign(c)), known: None };
+        Keys { text, last_line, other_sign }
+    }
+
+    /// Where the first body of a key is that stands in the text with its first line, from a place on: each time from one behind
+    /// that of the time before.
+    pub fn next(&mut self, from: usize) -> Option<(usize, usize)> {
+        let text = self.text;
+        text.get(from..)?.match_indices(ARMOUR.0).find_map(|(at, _)| {
+            let body = without_breaks(begun(text.get(from + at..)?)?);
+            let start = text.len() - body.len();
+            let last_line = self.last_line.from(start);
+            let other_sign = self.other_sign.from(start).unwrap_or(text.len());
+            let length = match last_line.filter(|end| other_sign >= *end) {
+                Some(end) => text.get(start..end)?.trim_end().len(),
+                None => {
+                    let first = body.find(|c| !is_sign(c)).unwrap_or(body.len());
+                    let cut_off = |c: char| !(is_sign(c) || c.is_ascii_whitespace() || c == '\\');
+                    if first < SHORTEST_BODY { 0 } else { body.find(cut_off).unwrap_or(body.len()) }
+                }
+            };
+            (length > 0).then_some((start, start + length))
+        })
+    }
 }
 
 /// The next of something in a text, looked for from places each behind the one before.
-struct Next<'a, F> {
+struct Next<'a> {
     text: &'a str,
-    find: F,
+    find: fn(&str) -> Option<usize>,
     /// What was found last; none before the first look.
     known: Option<Option<usize>>,
 }
 
-impl<'a, F: Fn(&str) -> Option<usize>> Next<'a, F> {
-    fn of(text: &'a str, find: F) -> Next<'a, F> {
-        Next { text, find, known: None }
-    }
-
+impl Next<'_> {
     fn from(&mut self, at: usize) -> Option<usize> {
         match self.known {
             Some(found) if found.is_none_or(|found| found >= at) => found,

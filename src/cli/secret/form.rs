@@ -1,6 +1,6 @@
-//! Values that are known by their form, whatever their key: private keys, tokens of JSON, the tokens of well known services.
+//! Values that are known by their form, whatever their key: tokens of JSON, the tokens of well known services, webhooks.
 
-use super::{HIDDEN, armour};
+use super::HIDDEN;
 
 /// The fewest characters of the longest part of a token of many parts.
 const SHORTEST_PART: usize = 16;
@@ -60,18 +60,8 @@ const WEBHOOKS: [&str; 6] = [
     "webhook.office.com/webhookb2/",
 ];
 
-/// Whether a text may hold one of them, or a part of one.
-pub(super) fn may_hold(text: &str) -> bool {
-    armour::may_hold(text) || token(text).is_some()
-}
-
-/// Where the first of them is in a text, in bytes.
-pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    armour::secret(text).into_iter().chain(token(text)).min()
-}
-
-/// The first token of JSON or of a well known service, or the path of a webhook.
-fn token(text: &str) -> Option<(usize, usize)> {
+/// Where the first token of JSON or of a well known service is in a text, or the path of a webhook, in bytes.
+pub(super) fn token(text: &str) -> Option<(usize, usize)> {
     let (mut before, mut known) = (b' ', Known::default());
     text.bytes().enumerate().find_map(|(at, byte)| {
         let starts = !before.is_ascii_alphanumeric();

@@ -9,11 +9,6 @@ const LONGEST_NAME: usize = 256;
 /// The most letters of what stands before the host of a driver's address: `tcp`, `cloudsqlconn`.
 const LONGEST_PROTOCOL: usize = 16;
 
-/// Where the first of them is in a text, in bytes.
-pub(super) fn secret(text: &str) -> Option<(usize, usize)> {
-    basic(text).into_iter().chain(of_flag(text)).chain(of_driver(text)).min()
-}
-
 /// Whether a word is a name with a password, and neither an address nor the numbers of a user and a group.
 pub(super) fn is_login(word: &str) -> bool {
     let Some((name, password)) = name_end(word).and_then(|at| Some((word.get(..at)?, word.get(at + 1..)?))) else {
@@ -30,7 +25,7 @@ fn name_end(word: &str) -> Option<usize> {
 }
 
 /// What a header `Authorization` has behind `Basic`, when it is a name with a password.
-fn basic(text: &str) -> Option<(usize, usize)> {
+pub(super) fn basic(text: &str) -> Option<(usize, usize)> {
     const WORD: &str = "basic";
     let mut before = b' ';
     text.bytes().enumerate().find_map(|(at, byte)| {
@@ -73,7 +68,7 @@ fn is_pair(code: &str) -> bool {
 }
 
 /// The name and password behind a flag of `curl`.
-fn of_flag(text: &str) -> Option<(usize, usize)> {
+pub(super) fn of_flag(text: &str) -> Option<(usize, usize)> {
     text.match_indices("-u").find_map(|(at, sign)| {
         let rest = text.get(at + sign.len()..)?;
         let rest = rest.strip_prefix("ser").unwrap_or(rest);
@@ -97,7 +92,7 @@ fn ends_word(c: char) -> bool {
 }
 
 /// The name and password of a driver's address: `NAME:PASSWORD@tcp(HOST:PORT)/DATABASE`.
-fn of_driver(text: &str) -> Option<(usize, usize)> {
+pub(super) fn of_driver(text: &str) -> Option<(usize, usize)> {
     let mut floor = 0;
     text.match_indices('@').find_map(|(at, _)| {
         let behind = text.get(at + 1..)?;
@@ -105,6 +100,8 @@ fn of_driver(text: &str) -> Option<(usize, usize)> {
         if protocol == 0 || !behind.get(protocol..)?.starts_with('(') {
             return None;
         }
+        // What stands before an earlier one is none of this one's: a long text is read once.
+        let floor = std::mem::replace(&mut floor, at + 1);
         let before = text.get(floor..at)?;
         let begin =
             before.rfind(ends_word).map_or(0, |sign| sign + before[sign..].chars().next().map_or(0, char::len_utf8));
@@ -112,7 +109,6 @@ fn of_driver(text: &str) -> Option<(usize, usize)> {
         let colon = login.find(':')?;
         let name = login.get(..colon)?.rfind(['=', ',', '[', '{', '(']).map_or(0, |sign| sign + 1);
         let start = floor + begin + name;
-        floor = at + 1;
         let is_hidden = text.get(start..at).is_none_or(|login| login.contains("://") || login.ends_with(HIDDEN));
         (!is_hidden && name < colon).then_some((start, at))
     })

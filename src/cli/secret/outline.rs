@@ -36,6 +36,8 @@ pub(super) struct Outline<'a> {
     keys: Vec<Key<'a>>,
     /// For each line, the place of the key that it lies below.
     above: Vec<Option<usize>>,
+    /// For each line, how many keys stand before it.
+    before: Vec<usize>,
 }
 
 struct Key<'a> {
@@ -43,8 +45,16 @@ struct Key<'a> {
     at: usize,
     key: &'a str,
     above: Option<usize>,
+    /// Whether it sounds like a secret.
+    own: OnceCell<bool>,
     /// Whether it or a key above it sounds like a secret.
     secret: OnceCell<bool>,
+}
+
+impl Key<'_> {
+    fn sounds_secret(&self) -> bool {
+        *self.own.get_or_init(|| sounds_secret(self.key))
+    }
 }
 
 impl<'a> Outline<'a> {
@@ -52,7 +62,9 @@ impl<'a> Outline<'a> {
         let (mut keys, mut above): (Vec<Key<'a>>, _) = (Vec::new(), Vec::with_capacity(lines.len()));
         // Those that a later line can lie below, each further to the right than the one before.
         let mut open: Vec<usize> = Vec::new();
+        let mut before = Vec::with_capacity(lines.len());
         for (number, line) in lines.iter().enumerate() {
+            before.push(keys.len());
             let first = line.len() - line.trim_start().len();
             let left_of = |keys: &[Key<'a>], open: &[usize], limit: usize| {
                 open.iter().rev().copied().find(|key| keys.get(*key).is_some_and(|key| key.at < limit))
@@ -65,9 +77,17 @@ impl<'a> Outline<'a> {
                 open.pop();
             }
             open.push(keys.len());
-            keys.push(Key { line: number, at, key, above: own, secret: OnceCell::new() });
+            keys.push(Key { line: number, at, key, above: own, own: OnceCell::new(), secret: OnceCell::new() });
         }
-        Outline { lines: lines.to_vec(), keys, above }
+        Outline { lines: lines.to_vec(), keys, above, before }
+    }
+
+    /// Whether a line without a key follows a key that sounds like a secret, however it is indented: where the text is no YAML,
+    /// the indentation says nothing.
+    pub fn is_behind_secret(&self, line: usize) -> bool {
+        let own = self.lines.get(line).and_then(|line| place(line)).and_then(|place| place.key);
+        let before = self.before.get(line).and_then(|count| self.keys.get(count.checked_sub(1)?));
+        own.is_none() && before.is_some_and(Key::sounds_secret)
     }
 
     /// Whether a line belongs to the value of a key, further up, that sounds like a secret.
@@ -80,7 +100,7 @@ impl<'a> Outline<'a> {
                 break;
             }
             passed.push(key);
-            if sounds_secret(key.key) || key.key.is_empty() && has_explicit_secret(&self.lines, key.line) {
+            if key.sounds_secret() || key.key.is_empty() && has_explicit_secret(&self.lines, key.line) {
                 secret = true;
                 break;
             }
