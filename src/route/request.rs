@@ -1,6 +1,7 @@
 //! A request as the proxies see it that a route is written for.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use thiserror::Error;
 
@@ -79,6 +80,11 @@ impl RequestError {
             }
             RequestError::User => {
                 "leave out what stands before `@`; a request carries it in the header `authorization`".into()
+            }
+            RequestError::Host(found) if found.contains([':', '[', ']']) => {
+                let plain = found.replace(['[', ']'], "");
+                let address = if plain.parse::<Ipv6Addr>().is_ok() { plain } else { "::1".to_owned() };
+                format!("write an address of IPv6 in brackets, its port behind them: `[{address}]`, `[{address}]:8080`")
             }
             RequestError::Fragment
             | RequestError::Host(_)
@@ -186,6 +192,9 @@ impl HttpRequest {
         if authority.contains('@') {
             return Err(RequestError::User);
         }
+        if authority.contains('[') != authority.contains(']') {
+            return Err(RequestError::Host(authority.to_owned()));
+        }
         let own = if self.scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
@@ -194,8 +203,7 @@ impl HttpRequest {
             }
             _ => (authority, own),
         };
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]:".contains(&byte);
-        if host.is_empty() || !host.bytes().all(is_part) {
+        if !is_host(host) {
             return Err(RequestError::Host(authority.to_owned()));
         }
         self.host = Some(if port == own { host.to_owned() } else { format!("{host}:{port}") });
@@ -283,6 +291,14 @@ pub(super) fn add(headers: &mut BTreeMap<String, String>, name: &str, value: &st
         .or_insert_with(|| value.to_owned());
 }
 
+/// Whether a text is a host by its form: a name, an address, or one of IPv6 in brackets.
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
+    }
+}
+
 /// Whether a text is the scheme of a URL, by its form.
 fn is_scheme(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -295,99 +311,4 @@ fn is_token(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn line(text: &str) -> String {
-        match HttpRequest::parse(text) {
-            Ok(request) => {
-                let HttpRequest { method, scheme, host, port, .. } = &request;
-                format!("{method} {scheme} {host:?} {port:?} {}", request.target())
-            }
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn a_request_is_a_method_and_a_path_or_a_url() {
-        assert_eq!(line("/"), "GET http None None /");
-        assert_eq!(line(" POST  /a?b=c "), "POST http None None /a?b=c");
-        assert_eq!(line("PURGE https://Shop.example/a"), "PURGE https Some(\"Shop.example\") Some(443) /a");
-        assert_eq!(line("http://shop:8033?a"), "GET http Some(\"shop:8033\") Some(8033) /?a");
-        assert_eq!(line("http://shop:80"), "GET http Some(\"shop\") Some(80) /");
-        assert_eq!(line("http://[::1]/a"), "GET http Some(\"[::1]\") Some(80) /a");
-    }
-
-    #[test]
-    fn what_is_no_request_is_refused() {
-        for (text, told) in [
-            ("", "a request is a method and a path, or a path alone, found 0 words"),
-            ("GET /a HTTP/1.1", "a request is a method and a path, or a path alone, found 3 words"),
-            ("post /", "`post` is no method of HTTP"),
-            ("P(ST /", "`P(ST` is no method of HTTP"),
-            ("GET shop/a", "a path begins with `/`, a URL with `http://` or `https://`, found `shop/a`"),
-            ("ftp://shop/a", "a URL begins with `http://` or `https://`, found the scheme `ftp`"),
-            ("a/b://shop", "a path begins with `/`, a URL with `http://` or `https://`, found `a/b://shop`"),
-            ("GET ?version=2", "a query stands behind a path, found `?version=2` alone"),
-            ("OPTIONS *", "`*` asks a server about itself, and no rule of a route is for it"),
-            ("OPTIONS *a", "a path begins with `/`, a URL with `http://` or `https://`, found `*a`"),
-            ("/ä", "a path must not contain the character 'ä'"),
-            ("/a#b", "a request has no fragment: `#` and what follows stays in the browser"),
-            ("http:///a", "`` is no host"),
-            ("http://a b", "`http://a` is no method of HTTP"),
-            ("http://a:0/", "`0` is no port: ports are 1 to 65535"),
-            ("http://a:x/", "`x` is no port: ports are 1 to 65535"),
-            ("http://ann:secret@a/", "an address has no name and password here"),
-            ("http://a@b/", "an address has no name and password here"),
-        ] {
-            assert_eq!(line(text), told, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_request_is_answered_with_the_form_to_write() {
-        for (text, form) in [
-            ("ftp://shop/a", "/a"),
-            ("POST grpc://shop:8033/a?b", "/a?b"),
-            ("GET ?version=2", "/?version=2"),
-            ("OPTIONS *", "/"),
-        ] {
-            let hint = HttpRequest::parse(text).unwrap_err().hint().unwrap();
-            let written = hint.split('`').nth(1).unwrap();
-            assert_eq!(HttpRequest::parse(written).unwrap().target(), form, "{hint}");
-        }
-    }
-
-    #[test]
-    fn headers_of_one_name_are_one_header_with_several_values() {
-        let mut request = HttpRequest::parse("/").unwrap();
-        for text in ["Traffic=test", "traffic: a=b", "x-empty=", "Host: shop:81"] {
-            request.add_header(text).unwrap();
-        }
-        assert_eq!(request.header("traffic").as_deref(), Some("test,a=b"));
-        assert_eq!(request.header("x-empty").as_deref(), Some(""));
-        assert_eq!((request.host.as_deref(), request.port), (Some("shop:81"), Some(81)));
-        for text in ["traffic", "=a", ":path=/", "a b=c", "a=b\nc"] {
-            assert!(request.add_header(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_query_parameter_has_its_first_value_as_it_is_written() {
-        let request = HttpRequest::parse("/?a=1&b&a=2&c=x%20y=z&").unwrap();
-        let found = ["a", "b", "c", "d", ""].map(|name| request.parameter(name));
-        assert_eq!(found, [Some("1"), Some(""), Some("x%20y=z"), None, None]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_words_make_it_panic(text in ".*|(GET|/|http|:|://|[a-z]|\\[|\\]|\\?|#| |@|[0-9])*", header in ".*") {
-            if let Ok(mut request) = HttpRequest::parse(&text) {
-                let _ = request.add_header(&header);
-                request.hostname();
-            }
-        }
-    }
-}
+mod tests;
