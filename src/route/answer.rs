@@ -130,6 +130,23 @@ pub struct Target {
     pub endless: bool,
 }
 
+impl Target {
+    /// The path at which a model is asked, where the route has rewritten the request to one that begins with it and goes on:
+    /// `/v2/models/NAME/infer`. No model server serves what is longer (KServe's Open Inference Protocol has no path below).
+    ///
+    /// Istio replaces the prefix that the rule matches alone, `/` where it names none, so that of the chart's routes only a
+    /// request to `/` becomes that path.
+    pub fn overshot(&self) -> Option<&str> {
+        self.rewritten.as_ref().filter(|_| !self.path_unknown)?;
+        let path = self.sent.path.as_str();
+        let name = path.strip_prefix("/v2/models/")?;
+        let (name, behind) = name.split_once('/')?;
+        let rest = behind.strip_prefix("infer")?;
+        let served = path.strip_suffix(rest)?;
+        (!name.is_empty() && !rest.is_empty()).then_some(served)
+    }
+}
+
 /// A destination of copies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copied {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shown::{masked, path, percent, without_secret, without_secrets};
+use super::shown::{masked, path, percent, unserved, without_secret, without_secrets};
 use super::{Explained, Whence};
 use crate::route::{
     Action, Addressed, Answer, Changes, Condition, HttpRequest, Outcome, Target, Tried, Truth, Verdict,
@@ -102,7 +102,7 @@ fn destination(target: &Target, list: (&str, &str)) -> Value {
     json!({
         "version": target.version, "weight": target.weight, "total": target.total,
         "host": target.host, "port": target.port,
-        "sent": {"host": target.sent.host, "path": path},
+        "sent": {"host": target.sent.host, "path": path, "unserved": unserved(target)},
         "requestHeaders": changes(&target.request), "answerHeaders": changes(&target.response),
         "circle": target.endless,
         "next": target.next.as_deref().map(|next| answered(next, list)),

@@ -120,6 +120,9 @@ fn step(out: &mut String, tried: &Tried, target: &Target, list: (&str, &str)) {
         out.push_str("    path: rewritten by an expression that r8 cannot evaluate\n");
     } else if let Some(path) = &target.rewritten {
         let _ = writeln!(out, "    path: {}", without_secrets(path));
+        if let Some(why) = unserved(target) {
+            let _ = writeln!(out, "    {why}");
+        }
     }
     if let Some(host) = &target.host_rewritten {
         let _ = writeln!(out, "    Host: {}", plain(host));
@@ -140,6 +143,15 @@ fn step(out: &mut String, tried: &Tried, target: &Target, list: (&str, &str)) {
             }
         }
     }
+}
+
+/// What is to be known of a rewritten path that the model server does not serve.
+pub(super) fn unserved(target: &Target) -> Option<String> {
+    let served = without_secrets(target.overshot()?);
+    Some(format!(
+        "the model server serves `{served}` and nothing behind it: the route replaces only the prefix that its rule matches, `/` \
+         where it names none"
+    ))
 }
 
 fn changes(out: &mut String, of: &str, changes: &Changes) {

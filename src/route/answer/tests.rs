@@ -300,3 +300,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_path_that_a_rewrite_makes_too_long_for_a_model_server_is_known() {
+    let rule = |matches: Value, uri: Option<&str>| {
+        let mut rule = to("a", matches);
+        if let Some(uri) = uri {
+            rule["rewrite"] = json!({"uri": uri});
+        }
+        virtual_service(json!([rule]))
+    };
+    let infer = Some("/v2/models/m/infer");
+    for (matches, uri, path, want) in [
+        (json!([]), infer, "/v1", infer),
+        (json!([]), infer, "/?a=b", None),
+        (json!([{"uri": {"prefix": "/v1"}}]), infer, "/v1/", infer),
+        (json!([{"uri": {"prefix": "/v1"}}]), infer, "/v1?a=b", None),
+        (json!([{"uri": {"exact": "/v1"}}]), infer, "/v1", None),
+        // What somebody else rewrites, or asks for, is theirs.
+        (json!([]), Some("/v2/models/m"), "/v1", None),
+        (json!([]), Some("/v2/models//infer"), "/v1", None),
+        (json!([]), None, "/v2/models/m/infer/v1", None),
+    ] {
+        let answer = answer(&rule(matches.clone(), uri), &request(path, &[]));
+        let Action::Send(targets) = &answer.outcome().unwrap().action else { panic!("{answer:?}") };
+        assert_eq!(targets[0].overshot(), want, "{matches} {uri:?} {path}");
+    }
+}
