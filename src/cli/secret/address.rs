@@ -110,7 +110,7 @@ mod tests {
     proptest! {
         #[test]
         fn only_what_is_hidden_is_missing_and_only_where_it_may_be(
-            text in "(https|http|s3|://|@|a|:|/|\\?|&|#|=|token|key|x|ghp_A1b2C3d4E5f6G7h8I9j0[ /@&]|eyJhbGciOiJIUzI1NiJ9\\.eyJzdWI\\.x[ /@&]| |\"|\n){0,24}"
+            text in "(https|http|s3|://|@|a|:|/|\\?|&|#|=|token|key|x|ghp_A1b2C3d4E5f6G7h8I9j0[ /@&]|eyJhbGciOiJIUzI1NiJ9\\.eyJzdWI\\.x[ /@&]|-u |--user=|@tcp\\(|Basic dXNlcjpwdw|-----BEGIN PRIVATE KEY-----|MIIEvQIBADANBgkq|-----END| |\"|\n){0,24}"
         ) {
             let (shown, hidden) = split(&text);
             prop_assert_eq!(hidden.is_empty(), secret(&text).is_none());

@@ -147,6 +147,27 @@ mod tests {
     }
 
     #[test]
+    fn the_bodies_of_many_keys_are_hidden_each_by_itself() {
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        for (text, want) in [
+            (
+                format!("{begin}\n{begin} MII: {begin} MIIEvQIBADANBgkqhki! b"),
+                format!("{begin}\n{begin} MII: {begin} {HIDDEN}! b"),
+            ),
+            (
+                format!(
+                    "{begin}\nMIIE\n-----END PRIVATE KEY----- {begin}\nMIIF\n-----END PRIVATE KEY----- {begin} MII!"
+                ),
+                format!(
+                    "{begin}\n{HIDDEN}\n-----END PRIVATE KEY----- {begin}\n{HIDDEN}\n-----END PRIVATE KEY----- {begin} MII!"
+                ),
+            ),
+        ] {
+            assert_eq!(without_passwords(&text), want);
+        }
+    }
+
+    #[test]
     fn only_the_lines_of_a_private_key_are_its_body() {
         let text = "a: |\n  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n\n  MIIE\n  x/+=\n  -----END RSA PRIVATE KEY-----\nb: 1\nMIIE";
         let lines: Vec<&str> = text.split('\n').collect();

@@ -1,6 +1,6 @@
 //! What stands behind a flag that sounds like a secret: `--password VALUE`, and in a list `["--password", "VALUE"]`.
 
-use super::outline::place;
+use super::outline::{Place, place};
 use super::{indentation, login, sounds_secret};
 
 /// Quotes around a word.
@@ -52,6 +52,20 @@ pub(super) fn value(line: &str) -> Option<usize> {
         last = Flag::of(word).map(|flag| (flag, end));
     }
     None
+}
+
+/// How many characters of a line stand before the text that holds a hidden value, of which `count` stand before the value: a
+/// message quotes the text as a whole. An item of a list is a text of its own.
+pub(super) fn before_text(line: &str, count: usize) -> usize {
+    let before: String = line.chars().take(count).collect();
+    if before.contains(['[', '{']) && before.trim_end().ends_with(',') {
+        return count;
+    }
+    let start = match place(line) {
+        Some(Place { at, key: Some(key), value, .. }) => at + key.len() + 1 + (value.len() - value.trim_start().len()),
+        _ => line.len() - item(line.trim_start()).len(),
+    };
+    line.get(..start).map_or(count, |before| before.chars().count().min(count))
 }
 
 /// Where the words of a line are: what stands between blanks, quotes, commas and brackets.
@@ -164,8 +178,10 @@ mod tests {
             ("command: [mysql, --password, LEAK, x]", "command: [mysql, --password, •••••"),
             ("image: [\"--token\",\"LEAK\"]", "image: [\"--token\",•••••"),
             ("application.versions[0].image={--token,LEAK}", "application.versions[0].image={--token,•••••"),
-            ("- mysql --password LEAK -v", "- mysql --password •••••"),
-            ("- 'mysql --password \"LEAK\"'", "- 'mysql --password •••••"),
+            ("- mysql --password LEAK -v", "- •••••"),
+            ("port: a --password LEAK", "port: •••••"),
+            ("port: \"a, --password, LEAK\"", "port: •••••"),
+            ("- 'mysql --password \"LEAK\"'", "- •••••"),
             ("args: [-u, ann:LEAK]", "args: [-u, •••••"),
             ("args: [\"--ssh-key\", 'LEAK']", "args: [\"--ssh-key\", •••••"),
             ("args:\n- --password\n- \"LEAK", "args:\n- --password\n- •••••"),

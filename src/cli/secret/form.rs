@@ -167,8 +167,22 @@ fn is_random(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::address::without_passwords;
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_known_from_before_finds_what_a_fresh_look_finds(
+            text in "(eyJ|eyJhbGciOiJI|abcd|\\.|-|_|sk-|pypi-|SG\\.|A1b2C3d4E5f6G7h8| ){0,16}"
+        ) {
+            let starts = |at: usize| at == 0 || !text.as_bytes()[at - 1].is_ascii_alphanumeric();
+            let fresh = |at: usize| Known::default().of_json(&text, at).or_else(|| Known::default().of_service(&text, at));
+            let found = (0..text.len()).filter(|at| starts(*at)).find_map(|at| Some((at, fresh(at)?)));
+            prop_assert_eq!(token(&text), found);
+        }
+    }
 
     /// A token of a service, written in two parts so that no scanner takes the test for one.
     fn of(start: &str, rest: &str) -> String {

@@ -53,7 +53,7 @@ impl<'a> Lines<'a> {
         }
         let outline = self.outline.get_or_init(|| Outline::of(&self.all));
         let flags = self.flags.get_or_init(|| flag::visible(&self.all));
-        let by_flag = flags.get(index).copied().flatten();
+        let by_flag = flags.get(index).copied().flatten().map(|count| flag::before_text(line, count));
         of_key(&self.all, index, outline).into_iter().chain(of_address(line)).chain(by_flag).min()
     }
 }

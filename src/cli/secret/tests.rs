@@ -119,7 +119,7 @@ fn a_path_with_a_colon_is_no_key() {
 }
 
 /// Texts of what the masks look at.
-const TEXT: &str = "([a-z]|é|•|[=:;&?/@#%.\"'`\\\\ \\[\\]{}(),-]|\n|token|KEY|name: |value: |https?://|eyJhbGciOiJI|ghp_0123456789abcdefghij|sk-|hooks.slack.com/services/|-----BEGIN PRIVATE KEY-----|-----END){0,20}";
+const TEXT: &str = "([a-z]|é|•|[=:;&?/@#%.\"'`\\\\ \\[\\]{}(),-]|\n|token|KEY|name: |value: |https?://|eyJhbGciOiJI|ghp_0123456789abcdefghij|sk-|hooks.slack.com/services/|-----BEGIN PRIVATE KEY-----|-----END|--password|-u |@tcp\\(|Basic |SG\\.|session){0,20}";
 
 proptest! {
     #[test]
