@@ -63,7 +63,7 @@ fn the_commands_of_pipelines_are_commands() {
         .flat_map(|job| job.lines())
         .filter_map(|line| line.split_once("r8 ").map(|(_, rest)| rest.split(" > ").next().unwrap()))
         .collect();
-    assert_eq!((jobs.len(), commands.len()), (3, 7));
+    assert_eq!((jobs.len(), commands.len()), (3, 8));
     for command in commands {
         let words = command.split(' ').chain(["--help"]);
         let output = Command::new(env!("CARGO_BIN_EXE_r8")).args(words).output().unwrap();

@@ -30,7 +30,7 @@ fn steps() -> Vec<Step> {
     };
     let steps = job["steps"].as_array().unwrap();
     let runs: Vec<Step> = steps.iter().filter_map(step).collect();
-    assert_eq!((runs.len(), steps.len()), (6, 7));
+    assert_eq!((runs.len(), steps.len()), (7, 8));
     let own = |step: &Step| !["cargo install ", "gh "].iter().any(|program| step.run.starts_with(program));
     runs.into_iter().filter(own).collect()
 }
@@ -111,7 +111,7 @@ fn careful() -> String {
 fn a_pull_request_is_annotated_summed_up_and_commented_on_before_a_surprise_ends_the_job() {
     let checkout = Checkout::new(Some(INITIAL), CANDIDATE);
     let (printed, code) = checkout.job();
-    assert_eq!((printed.len(), code), (4, 2), "{printed:#?}");
+    assert_eq!((printed.len(), code), (5, 2), "{printed:#?}");
     // The candidate's entry begins in that line.
     let entries = CANDIDATE.lines().enumerate().filter(|(_, line)| line.starts_with("  - "));
     let line = entries.map(|(index, _)| index + 1).nth(1).unwrap();
@@ -135,14 +135,14 @@ fn a_pull_request_is_annotated_summed_up_and_commented_on_before_a_surprise_ends
 #[test]
 fn a_pull_request_that_surprises_nobody_passes() {
     let (printed, code) = Checkout::new(Some(INITIAL), &careful()).job();
-    assert_eq!((printed.len(), code), (4, 0), "{printed:#?}");
+    assert_eq!((printed.len(), code), (5, 0), "{printed:#?}");
 }
 
 #[test]
 fn the_pull_request_that_adds_the_file_passes() {
     let checkout = Checkout::new(None, &careful());
     let (printed, code) = checkout.job();
-    assert_eq!((printed.len(), code), (4, 0), "{printed:#?}");
+    assert_eq!((printed.len(), code), (5, 0), "{printed:#?}");
     assert!(printed[1].contains(" is empty: nothing is taken for live"), "{printed:#?}");
     assert!(checkout.read("temp/comment.md").contains("**7 to create, 0 to update, 0 to delete, 0 unchanged**"));
 }
@@ -162,7 +162,7 @@ fn what_apply_would_refuse_ends_the_job_when_it_is_annotated_and_commented_on() 
     let unrouted = careful().replace("strategy: blue-green", "strategy: none");
     let checkout = Checkout::new(Some(&careful()), &unrouted);
     let (printed, code) = checkout.job();
-    assert_eq!((printed.len(), code), (4, 5), "{printed:#?}");
+    assert_eq!((printed.len(), code), (5, 5), "{printed:#?}");
     let line = unrouted.lines().position(|line| line.contains("strategy: none")).unwrap() + 1;
     let error =
         format!("::error file=values.yaml,line={line},col=3,title=r8 route-removed::the strategy is none, but ");
