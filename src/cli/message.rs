@@ -233,9 +233,10 @@ fn is_key(mark: &Mark<'_>, path: &str) -> bool {
     meant.trim_start_matches(['"', '\'']).starts_with(key)
 }
 
-/// Whether a mark lies in what is not shown.
+/// Whether a mark reaches into what is not shown.
 fn hides(marks: &[Mark<'_>]) -> bool {
-    marks.iter().any(|mark| mark.visible.is_some_and(|visible| mark.column as usize > visible))
+    let end = |mark: &Mark<'_>| (mark.column as usize).saturating_sub(1).saturating_add(mark.length as usize);
+    marks.iter().any(|mark| mark.visible.is_some_and(|visible| end(mark) > visible))
 }
 
 /// How many characters the word at a column has.
