@@ -46,7 +46,13 @@ pub(super) fn namespace(texts: &[String], wanted: Option<&str>) -> Result<Option
         let file: Kubeconfig = serde_saphyr::from_str(text).map_err(|error| {
             let (line, column) = error.location().map_or((1, 1), |place| (place.line() as u32, place.column() as u32));
             let message = error.without_snippet().to_string();
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            // The reader names a function of its own as the way out.
+            let message = match message.split(" at line ").next().unwrap_or_default() {
+                several if several.starts_with("multiple YAML documents") => {
+                    "several documents, and it is one".to_owned()
+                }
+                message => message.to_owned(),
+            };
             KubeconfigError::Text { index, line, column, message }
         })?;
         files.push(file);
@@ -92,5 +98,8 @@ mod tests {
     fn a_text_that_is_no_kubeconfig_is_reported_at_its_place() {
         let error = namespace(&[String::new(), "contexts:\n- nmae: a\n".into()], None).unwrap_err();
         assert!(matches!(error, KubeconfigError::Text { index: 1, line: 2, .. }), "{error:?}");
+        let error = namespace(&["contexts: []\n---\ncontexts: []\n".into()], None).unwrap_err();
+        let KubeconfigError::Text { line, message, .. } = error else { panic!("{error:?}") };
+        assert_eq!((line, message.as_str()), (3, "several documents, and it is one"));
     }
 }
