@@ -215,10 +215,12 @@ fn moves(plan: &Plan) -> Vec<String> {
         texts.push("no share changes by as much as 0.1%".to_owned());
     }
     let by_match = |share: Option<Share>| share == Some(Share::Matched);
-    if !moved.iter().any(|shift| by_match(shift.before) || by_match(shift.after)) && moves_matches(plan) {
+    let [before, after] = matches(plan);
+    let told = moved.iter().any(|shift| by_match(shift.before) || by_match(shift.after));
+    if plan.before.is_some() && !told && moves_matches(&before, &after) {
         texts.push("the requests that matches take out move at once".to_owned());
     }
-    if reorders_matches(plan) {
+    if reorders_matches(&before, &after) {
         texts.push("matches change their order: a request that several name goes by the first of them".to_owned());
     }
     if texts.is_empty() {
@@ -228,23 +230,22 @@ fn moves(plan: &Plan) -> Vec<String> {
 }
 
 /// Whether other requests are taken out than before, or others answer them.
-fn moves_matches(plan: &Plan) -> bool {
-    let mut sides = matches(plan);
-    sides
-        .iter_mut()
-        .for_each(|rules| rules.sort_by(|a, b| (&a.requests, &a.versions).cmp(&(&b.requests, &b.versions))));
-    let [before, after] = sides;
-    plan.before.is_some() && before != after
+fn moves_matches(before: &[Rule], after: &[Rule]) -> bool {
+    let sorted = |rules: &[Rule]| -> Vec<Rule> {
+        let mut rules = rules.to_vec();
+        rules.sort_by(|a, b| (&a.requests, &a.versions).cmp(&(&b.requests, &b.versions)));
+        rules
+    };
+    sorted(before) != sorted(after)
 }
 
 /// Whether matches that stay stand in another order.
-fn reorders_matches(plan: &Plan) -> bool {
-    let [before, after] = matches(plan);
+fn reorders_matches(before: &[Rule], after: &[Rule]) -> bool {
     let stays = |of: &[Rule], others: &[Rule]| -> Vec<String> {
         let names: HashSet<&str> = others.iter().map(|rule| rule.requests.as_str()).collect();
         of.iter().filter(|rule| names.contains(rule.requests.as_str())).map(|rule| rule.requests.clone()).collect()
     };
-    stays(&before, &after) != stays(&after, &before)
+    stays(before, after) != stays(after, before)
 }
 
 /// The rules with matches before and after.
