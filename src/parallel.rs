@@ -1,6 +1,7 @@
 //! Work on many things at once, on as many threads as the machine has processors.
 
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, available_parallelism, scope};
 
 /// Fewer things than this are not worth a thread.
@@ -8,30 +9,37 @@ const FEW: usize = 64;
 /// The stack of a thread in bytes: that of a main thread, which nested values are measured by.
 const STACK: usize = 8 * 1024 * 1024;
 
+/// Items that a thread takes at a time: as few as the last ones, which are the largest in a release, may be.
+const TAKEN: usize = 4;
+
 /// What `work` makes of each item, in their order.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = if items.len() < FEW { 1 } else { available_parallelism().map_or(1, usize::from) };
     if threads == 1 {
         return items.iter().map(work).collect();
     }
-    let all = |part: &[T]| -> Vec<R> { part.iter().map(&work).collect() };
-    let all = &all;
-    let (own, others) = items.split_at(items.len().div_ceil(threads));
-    scope(|scope| {
-        let started: Vec<_> = others
-            .chunks(own.len())
-            .map(|part| (part, Builder::new().stack_size(STACK).spawn_scoped(scope, move || all(part))))
-            .collect();
-        let mut made = all(own);
-        for (part, thread) in started {
-            made.extend(match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                // No thread to be had: the work is done all the same.
-                Err(_) => all(part),
-            });
+    let next = AtomicUsize::new(0);
+    // A thread takes what is next when it has done what it took: items differ in how long they take.
+    let take = || {
+        let mut made: Vec<(usize, Vec<R>)> = Vec::new();
+        loop {
+            let start = next.fetch_add(1, Ordering::Relaxed).saturating_mul(TAKEN);
+            let Some(rest) = items.get(start..).filter(|rest| !rest.is_empty()) else { return made };
+            made.push((start, rest.iter().take(TAKEN).map(&work).collect()));
+        }
+    };
+    let mut made = scope(|scope| {
+        // Where no thread is to be had, the work is done all the same.
+        let start = |_| Builder::new().stack_size(STACK).spawn_scoped(scope, &take).ok();
+        let started: Vec<_> = (1..threads).filter_map(start).collect();
+        let mut made = take();
+        for thread in started {
+            made.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
         made
-    })
+    });
+    made.sort_by_key(|(start, _)| *start);
+    made.into_iter().flat_map(|(_, made)| made).collect()
 }
 
 /// What both make, the first on a thread of its own.
