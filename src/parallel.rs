@@ -30,7 +30,7 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) 
     };
     let mut made = scope(|scope| {
         // Where no thread is to be had, the work is done all the same.
-        let start = |_| Builder::new().stack_size(STACK).spawn_scoped(scope, &take).ok();
+        let start = |_| Builder::new().stack_size(STACK).spawn_scoped(scope, take).ok();
         let started: Vec<_> = (1..threads).filter_map(start).collect();
         let mut made = take();
         for thread in started {
