@@ -151,7 +151,7 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
         let version = || shift.version.clone();
         let named = members.get(shift.version.as_str()).map(Vec::as_slice).unwrap_or_default();
         if let (None, Some(after @ Share::Part { weight, total })) = (shift.before, shift.after)
-            && weight * 2 > total
+            && u128::from(weight) * 2 > u128::from(total)
             && !serving.is_empty()
         {
             let new = named.iter().any(|member| is_new(plan, member));
