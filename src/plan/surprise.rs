@@ -155,9 +155,7 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
             && !serving.is_empty()
         {
             let new = named.iter().any(|member| is_new(plan, member));
-            let stays =
-                |other: &Shift| other.version != shift.version && has_part(other.before) && has_part(other.after);
-            let beside = beside(plan, stays);
+            let beside = beside(plan, &shift.version);
             found.push(Surprise::Large { version: version(), share: after.to_string(), new, beside });
         }
         let Some(before) = shift.before.filter(|_| gets_requests(shift.before)) else { continue };
@@ -167,9 +165,7 @@ pub fn surprises(plan: &Plan) -> Vec<Surprise> {
             && models.loses(plan, member)
             && !found.iter().any(|other| other.version() == shift.version)
         {
-            let stays =
-                |other: &Shift| other.version != shift.version && has_part(other.before) && has_part(other.after);
-            let (replaced, beside) = (goes.is_none(), beside(plan, stays));
+            let (replaced, beside) = (goes.is_none(), beside(plan, &shift.version));
             found.push(Surprise::Removed { version: version(), share: before, replaced, beside });
         }
     }
@@ -207,9 +203,10 @@ impl Models {
     }
 }
 
-/// Whether there are versions that can take a share.
-fn beside(plan: &Plan, can: impl Fn(&Shift) -> bool) -> Beside {
-    if plan.traffic.iter().any(can) { Beside::Others } else { Beside::Nobody }
+/// Whether others than this version have a share now and keep one.
+fn beside(plan: &Plan, version: &str) -> Beside {
+    let stays = |shift: &Shift| shift.version != version && has_part(shift.before) && has_part(shift.after);
+    if plan.traffic.iter().any(stays) { Beside::Others } else { Beside::Nobody }
 }
 
 /// Whether a version has a share of the requests that no match takes out.
